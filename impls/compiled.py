@@ -1,0 +1,44 @@
+"""torch.compile with a known number of graphs.
+
+Past eight graphs of one function Dynamo falls back to eager, unless ``fullgraph`` makes that an
+error. A loss needs more than eight (four dtypes, with and without gradient, ...), so each fused
+variant says how many it may need; one more is an error, never a silent fallback.
+"""
+
+import inspect
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Compiled:
+    """A function of tensors, compiled on first use with ``fullgraph`` and dynamic sizes.
+
+    Plain numbers must come as 0-dim tensors (:func:`number`), or every value compiles anew. Sizes of
+    0 and 1 would, too: callers leave inputs that small to the uncompiled function.
+    """
+
+    def __init__(self, function: Callable[..., Tensor], graphs: int) -> None:
+        self.function = function
+        self.graphs = graphs
+
+    @cached_property
+    def compiled(self) -> Callable[..., Tensor]:
+        options: dict[str, Any] = {}
+        if "recompile_limit" in inspect.signature(torch.compile).parameters:
+            options["recompile_limit"] = self.graphs
+        else:  # older torch knows one limit for all functions
+            config = torch._dynamo.config
+            config.recompile_limit = max(config.recompile_limit, self.graphs)
+        return torch.compile(self.function, fullgraph=True, dynamic=True, **options)
+
+    def __call__(self, *arguments: Any) -> Tensor:
+        return self.compiled(*arguments)
+
+
+def number(value: float) -> Tensor:
+    """A plain option as a 0-dim tensor, so that its value is an input of the graph."""
+    return torch.tensor(value, dtype=torch.float64)

@@ -1,0 +1,159 @@
+"""Variants of the embedding losses."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from impls.arguments import (
+    Divisor,
+    collect,
+    divisor_of,
+    reduce,
+    require,
+    require_floats,
+    require_labels,
+    require_number,
+    require_reduction,
+    wide,
+)
+from impls.compiled import Compiled, number
+
+
+def _check(
+    features: Tensor, label: Tensor, weight: Tensor, scale: float, margin: float, reduction: str
+) -> None:
+    require_floats(features=features, weight=weight)
+    require(features.ndim == 2, "features", "shape (N, D)", tuple(features.shape))
+    fits = weight.ndim == 2 and len(weight) >= 1 and weight.shape[1] == features.shape[1]
+    require(fits, "weight", f"shape (C, {features.shape[1]})", tuple(weight.shape))
+    require_labels("label", label, features.shape[:1])
+    require_number("scale", scale, 0, float("inf"))
+    require(0 < scale < math.inf, "scale", "a finite number above 0", scale)
+    require_number("margin", margin, 0, math.pi)
+    require(margin < math.pi, "margin", "an angle in [0, π)", margin)
+    require_reduction(reduction)
+
+
+def _one_unit(vector: Tensor) -> Tensor:
+    """The vector at length 1; zero stays. Divided by its largest entry first, against overflow."""
+    largest = vector.detach().abs().max()
+    if largest == 0:
+        return vector
+    vector = vector / largest
+    return vector / torch.linalg.vector_norm(vector)
+
+
+def arcface_naive(
+    features: Tensor,
+    label: Tensor,
+    weight: Tensor,
+    *,
+    scale: float = 64.0,
+    margin: float = 0.5,
+    reduction: str = "mean",
+) -> Tensor:
+    """Cross entropy of s [cos θ_j, with φ(θ_y) at the label], one feature at a time."""
+    _check(features, label, weight, scale, margin, reduction)
+    classes = [_one_unit(vector) for vector in wide(weight)]
+    items = []
+    for feature, own in zip(wide(features), label.tolist(), strict=True):
+        feature = _one_unit(feature)
+        cosines = [feature @ vector for vector in classes]
+        cosine, vector = cosines[own], classes[own]
+        if feature.any() and vector.any():
+            difference, total = (torch.linalg.vector_norm(v) for v in (feature - vector, feature + vector))
+            sine = difference * total / 2
+        else:
+            sine = torch.ones_like(cosine)
+        if cosine >= -math.cos(margin):
+            cosines[own] = cosine * math.cos(margin) - sine * math.sin(margin)
+        else:
+            cosines[own] = cosine - margin * math.sin(margin)
+        logits = scale * torch.stack(cosines)
+        shifted = logits - logits.max().detach()
+        items.append(torch.log(torch.exp(shifted).sum()) - shifted[own])
+    losses = collect(items, label.shape, features, weight)
+    return reduce(losses, divisor_of(reduction, len(items)), features.dtype)
+
+
+def _unit(vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows at length 1, and which of them have a direction; a zero row stays zero."""
+    largest = vectors.detach().abs().amax(dim=1, keepdim=True)
+    known = largest > 0
+    scaled = vectors / torch.where(known, largest, 1)
+    length = torch.linalg.vector_norm(scaled, dim=1, keepdim=True)
+    return scaled / torch.where(known, length, 1), known.squeeze(1)
+
+
+def _arcface(
+    features: Tensor,
+    label: Tensor,
+    weight: Tensor,
+    scale: float | Tensor,
+    cosine_margin: float | Tensor,
+    sine_margin: float | Tensor,
+    drop: float | Tensor,
+    divisor: Divisor,
+) -> Tensor:
+    """The formula on checked arguments; ``drop`` is m sin m, what the cosine loses past π-m."""
+    unit_features, known_features = _unit(wide(features))
+    unit_weight, known_weight = _unit(wide(weight))
+    cosines = unit_features @ unit_weight.T
+    own = unit_weight[label]
+    difference = torch.linalg.vector_norm(unit_features - own, dim=1)
+    total = torch.linalg.vector_norm(unit_features + own, dim=1)
+    sine = torch.where(known_features & known_weight[label], difference * total / 2, 1)
+    cosine = cosines.gather(1, label[:, None]).squeeze(1)
+    shifted = cosine * cosine_margin - sine * sine_margin
+    shifted = torch.where(cosine >= -cosine_margin, shifted, cosine - drop)
+    logits = scale * cosines.scatter(1, label[:, None], shifted[:, None])
+    items = -F.log_softmax(logits, dim=1).gather(1, label[:, None]).squeeze(1)
+    return reduce(items, divisor, features.dtype)
+
+
+def _margin_constants(margin: float) -> tuple[float, float, float]:
+    return math.cos(margin), math.sin(margin), margin * math.sin(margin)
+
+
+def arcface_vectorized(
+    features: Tensor,
+    label: Tensor,
+    weight: Tensor,
+    *,
+    scale: float = 64.0,
+    margin: float = 0.5,
+    reduction: str = "mean",
+) -> Tensor:
+    """Cross entropy of s [cos θ_j, with φ(θ_y) at the label], from one matrix product."""
+    _check(features, label, weight, scale, margin, reduction)
+    divisor = divisor_of(reduction, len(features))
+    return _arcface(features, label, weight, scale, *_margin_constants(margin), divisor)
+
+
+_compiled_arcface = Compiled(_arcface, graphs=48)
+
+
+def arcface_fused(
+    features: Tensor,
+    label: Tensor,
+    weight: Tensor,
+    *,
+    scale: float = 64.0,
+    margin: float = 0.5,
+    reduction: str = "mean",
+) -> Tensor:
+    """The vectorized form, compiled; single features, classes or dimensions are not worth a graph."""
+    _check(features, label, weight, scale, margin, reduction)
+    divisor = divisor_of(reduction, len(features))
+    options = (scale, *_margin_constants(margin))
+    if min(*features.shape, *weight.shape) < 2:
+        return _arcface(features, label, weight, *options, divisor)
+    return _compiled_arcface(
+        features.contiguous(),
+        label.contiguous(),
+        weight.contiguous(),
+        *(number(option) for option in options),
+        None if divisor is None else number(divisor),
+    )

@@ -1,0 +1,183 @@
+"""Wrong on purpose: forms that tutorials and libraries have published, each with its defect.
+
+Do not use them. The harness must reject every one; see ``defects`` in lossproof/catalog.py.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def _reduce(items: Tensor, reduction: str) -> Tensor:
+    return {"mean": torch.mean, "sum": torch.sum, "none": torch.clone}[reduction](items)
+
+
+def cross_entropy_published_floor(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    label_smoothing: float = 0.0,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """log(softmax + 1e-7): the loss can't exceed 16.1, and its gradient dies there."""
+    classes = logits.shape[1]
+    kept = target != ignore_index
+    log_probability = torch.log(torch.softmax(logits, 1) + 1e-7).movedim(1, -1)
+    class_weight = logits.new_ones(classes) if weight is None else weight
+    hard = F.one_hot(torch.where(kept, target, 0), classes) * (1 - label_smoothing)
+    soft = (hard + label_smoothing / classes).to(logits.dtype)
+    items = torch.where(kept, -(soft * class_weight * log_probability).sum(-1), 0)
+    if reduction != "mean":
+        return _reduce(items, reduction)
+    return items.sum() / class_weight[target[kept]].sum()
+
+
+def sigmoid_focal_published_log_of_sigmoid(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    gamma: float = 2.0,
+    alpha: float | None = 0.25,
+    reduction: str = "mean",
+) -> Tensor:
+    """log(σ(x)) and log(1-σ(x)): infinite, then NaN, once the sigmoid saturates."""
+    p = torch.sigmoid(logits)
+    alpha_1, alpha_0 = (1.0, 1.0) if alpha is None else (alpha, 1 - alpha)
+    right = p * target + (1 - p) * (1 - target)
+    binary = -(target * torch.log(p) + (1 - target) * torch.log(1 - p))
+    alpha_t = alpha_1 * target + alpha_0 * (1 - target)
+    return _reduce(alpha_t * (1 - right) ** gamma * binary, reduction)
+
+
+def sigmoid_focal_published_probability_from_loss(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    gamma: float = 2.0,
+    alpha: float | None = 0.25,
+    reduction: str = "mean",
+) -> Tensor:
+    """p_t taken as exp(-BCE), which it is for hard targets only."""
+    binary = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    right = torch.exp(-binary)
+    alpha_1, alpha_0 = (1.0, 1.0) if alpha is None else (alpha, 1 - alpha)
+    alpha_t = alpha_1 * target + alpha_0 * (1 - target)
+    return _reduce(alpha_t * (1 - right) ** gamma * binary, reduction)
+
+
+def mse_published_broadcast(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """No look at the shapes: (N, 1) against (N,) becomes N x N."""
+    return _reduce((input - target) ** 2, reduction)
+
+
+def giou_published_corner_order(
+    boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean"
+) -> Tensor:
+    """Corners taken for x1, x2, y1, y2 where the boxes hold x1, y1, x2, y2."""
+    left1, right1, top1, bottom1 = boxes1.unbind(-1)
+    left2, right2, top2, bottom2 = boxes2.unbind(-1)
+    width = (torch.minimum(right1, right2) - torch.maximum(left1, left2)).clamp(min=0)
+    height = (torch.minimum(bottom1, bottom2) - torch.maximum(top1, top2)).clamp(min=0)
+    intersection = width * height
+    area1, area2 = (right1 - left1) * (bottom1 - top1), (right2 - left2) * (bottom2 - top2)
+    union = area1 + area2 - intersection
+    hull_width = torch.maximum(right1, right2) - torch.minimum(left1, left2)
+    hull_height = torch.maximum(bottom1, bottom2) - torch.minimum(top1, top2)
+    hull = hull_width * hull_height
+    return _reduce(1 - intersection / union + (hull - union) / hull, reduction)
+
+
+def _activate(values: Tensor, activation: str) -> Tensor:
+    if activation == "sigmoid":
+        return torch.sigmoid(values)
+    return torch.softmax(values, dim=1) if activation == "softmax" else values
+
+
+def _masks(
+    probs: Tensor, target: Tensor, include_background: bool, activation: str
+) -> tuple[Tensor, Tensor]:
+    """Both as (N, C, S)."""
+    p = _activate(probs, activation).reshape(*probs.shape[:2], -1)
+    g = target.reshape(*target.shape[:2], -1)
+    return (p, g) if include_background else (p[:, 1:], g[:, 1:])
+
+
+def dice_published_above_one(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    squared: bool = False,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """2(I+s)/(P+G+s): above 1 at a perfect mask, so the loss is negative."""
+    p, g = _masks(probs, target, include_background, activation)
+    axes = (0, 2) if batch else (2,)
+    power = 2 if squared else 1
+    total = (p**power).sum(axes) + (g**power).sum(axes)
+    return _reduce(1 - 2 * ((p * g).sum(axes) + smooth) / (total + smooth), reduction)
+
+
+def dice_published_one_sum(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    squared: bool = False,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """One sum over the whole batch, where one of each sample is meant."""
+    p, g = (mask.reshape(-1) for mask in _masks(probs, target, include_background, activation))
+    power = 2 if squared else 1
+    total = (p**power).sum() + (g**power).sum()
+    loss = 1 - (2 * (p * g).sum() + smooth) / (total + smooth)
+    shape = [probs.shape[1] - (not include_background)]
+    items = loss.expand(shape if batch else [len(probs), *shape])
+    return _reduce(items, reduction)
+
+
+def dice_published_last_class(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    squared: bool = False,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """A loop over the classes that keeps only the last one's loss."""
+    p, g = _masks(probs, target, include_background, activation)
+    axes = (0, 1) if batch else (1,)
+    power = 2 if squared else 1
+    loss = p.sum() * 0
+    for c in range(p.shape[1]):
+        total = (p[:, c] ** power).sum(axes) + (g[:, c] ** power).sum(axes)
+        loss = 1 - (2 * (p[:, c] * g[:, c]).sum(axes) + smooth) / (total + smooth)
+    return _reduce(loss[..., None].expand(*loss.shape, p.shape[1]), reduction)
+
+
+def arcface_published_batch_norms(
+    features: Tensor,
+    label: Tensor,
+    weight: Tensor,
+    *,
+    scale: float = 64.0,
+    margin: float = 0.5,
+    reduction: str = "mean",
+) -> Tensor:
+    """Norms taken over the whole batch and all classes, and an unguarded arccos."""
+    cosine = (features / features.norm()) @ (weight / weight.norm()).T
+    angle = torch.arccos(cosine)
+    is_label = F.one_hot(label, len(weight)).bool()
+    logits = scale * torch.where(is_label, torch.cos(angle + margin), cosine)
+    return F.cross_entropy(logits, label, reduction=reduction)

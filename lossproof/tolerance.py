@@ -1,0 +1,255 @@
+"""The error budget: how far from the oracle a right implementation may be.
+
+One rule for every loss. The inputs are rounded to the dtype first, so implementation and oracle see
+the same numbers. One rounding unit c is 2⁻⁵³ for float64, 2⁻²⁴ for float32 and for the half types,
+which compute in float32 inside. The oracle itself says how far the answer y moves when its inputs
+move by one unit: that is the *spread*, the largest move over 16 random perturbations.
+
+    budget = c max(1, |y|) + spread + smallest subnormal
+
+c max(1, |y|) is the *floor*. For a gradient entry, 1 and |y| are joined by the largest entry of its
+item's gradient (and by 1 / |row| where only the direction of a row matters), and all are multiplied by
+the upstream gradient. A sum may be off by what its items may be off by, together. Right means within 8 budgets, and u|y| once for the final rounding of a half type.
+
+Where 64 units move the oracle by more than 512 spreads and 8 floors (kinks, ties, jumps) no single
+value is right: there the budget is infinite, and only finiteness is judged.
+
+The oracle runs in long double to judge float64, where the platform has it.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from lossproof.loss import Loss
+from oracles.numeric import flatten
+from properties.case import Argument, Array, Case
+
+FAR = 64
+"""How many units away the oracle is asked again, to find kinks."""
+FAR_SPREADS = 512.0
+FAR_FLOORS = 8.0
+PERTURBATIONS = 16
+STEP = 1e-100
+"""The complex step."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The oracle's answer and one error budget of each of its numbers (infinite: not judged)."""
+
+    value: Array
+    budget: Array
+    floor: Array
+    """The budget without the spread."""
+
+
+def _precise(unit: float) -> type[np.floating[Any]]:
+    """The NumPy type that judges arithmetic with this rounding unit."""
+    return np.longdouble if unit < 2.0**-40 else np.float64
+
+
+def _flat(argument: Argument, array: Array) -> Array:
+    return array if argument.flat_from is None else flatten(array, argument.flat_from)
+
+
+_BOX_MOVES = np.array(
+    [[-1, -1, 1, 1], [1, 1, -1, -1], [1, 1, 1, 1], [-1, -1, -1, -1]]  # grow, shrink, shift twice
+)
+
+
+def _moves(argument: Argument, position: int, array: Array) -> Array:
+    """Directions to move the array in: 16 for one unit, 16 for 64 units.
+
+    Half of them are relative to each element; the other half, for those kinds of argument whose
+    elements share a scale, are relative to that. The far moves of boxes go through every way in which
+    two boxes grow, shrink and shift against each other, so that every tie is broken both ways.
+    """
+    random = np.random.default_rng(list(argument.name.encode()))
+    signs = random.choice(np.array([-1, 1], array.dtype), (2 * PERTURBATIONS, *array.shape))
+    moves = signs * array
+    half = PERTURBATIONS // 2
+    if argument.kind == "probability":
+        scaled = signs
+    elif argument.kind in ("row", "weight"):
+        scaled = signs * np.abs(array).max(axis=argument.row_axis, keepdims=True, initial=0)
+    elif argument.kind == "box":
+        ways = _BOX_MOVES[np.arange(PERTURBATIONS) // 4**position % 4]
+        largest = np.abs(array).max(axis=-1, keepdims=True, initial=0)
+        moves[PERTURBATIONS:] = ways[:, None, :] * largest
+        return moves
+    else:
+        return moves
+    moves[:half], moves[-half:] = scaled[:half], scaled[-half:]
+    return moves
+
+
+def _perturbed(argument: Argument, position: int, array: Array, unit: float) -> Array:
+    """The array, 16 copies moved by one unit, and 16 moved by 64 units: (33, *shape)."""
+    if argument.kind == "label":
+        return array
+    array = array.astype(_precise(unit))
+    moves = _moves(argument, position, np.where(np.isfinite(array), array, 0))
+    moves[PERTURBATIONS:] *= FAR
+    stack = np.concatenate([array[None], array + unit * moves])
+    if argument.kind == "probability":
+        stack = np.clip(stack, 0, 1)
+    elif argument.kind == "weight":
+        stack = np.maximum(stack, 0)
+    elif argument.kind == "box":
+        stack[..., 2:] = np.maximum(stack[..., :2], stack[..., 2:])
+    return stack
+
+
+def _stacks(loss: Loss, case: Case, unit: float) -> dict[str, Array]:
+    return {
+        argument.name: _perturbed(argument, position, _flat(argument, case[argument.name]), unit)
+        for position, argument in enumerate(loss.arguments_of(case))
+    }
+
+
+def _ask(loss: Loss, case: Case, arrays: dict[str, Array]) -> Array:
+    """The oracle's items for arrays with leading axes."""
+    tensors, options = loss.split(case, {**case.values, **arrays})
+    with np.errstate(all="ignore"):
+        return np.asarray(loss.items(*tensors, **options))
+
+
+def _judged(answers: Array, floor: Array, smallest: float) -> Truth:
+    """Value and budget from the answers (33, ...) to the inputs and their perturbations."""
+    value = answers[0]
+    with np.errstate(invalid="ignore"):
+        moves = np.abs(answers[1:] - value)
+    near, far = (part.max(axis=0) for part in (moves[:PERTURBATIONS], moves[PERTURBATIONS:]))
+    budget = floor + near + smallest
+    with np.errstate(invalid="ignore"):
+        sure = np.isfinite(value) & (far <= FAR_SPREADS * near + FAR_FLOORS * (floor + smallest))
+    return Truth(
+        np.where(np.isfinite(value), value, 0).astype(np.float64),
+        np.where(sure, budget, np.inf).astype(np.float64),
+        np.broadcast_to(floor + smallest, value.shape).astype(np.float64),
+    )
+
+
+@lru_cache(maxsize=100_000)
+def true_items(loss: Loss, case: Case, unit: float, smallest: float) -> Truth:
+    """The items, in their shape."""
+    answers = _ask(loss, case, _stacks(loss, case, unit))
+    if answers.ndim < 2 or len(answers) != 1 + 2 * PERTURBATIONS:
+        raise AssertionError(f"{loss.name}: the oracle's items lost the leading axes")
+    truth = _judged(answers, unit * np.maximum(loss.floor(case), np.abs(answers[0])), smallest)
+    shape = items_shape(loss, case)
+    return Truth(*(part.reshape(shape) for part in (truth.value, truth.budget, truth.floor)))
+
+
+@lru_cache(maxsize=100_000)
+def items_shape(loss: Loss, case: Case) -> tuple[int, ...]:
+    """The shape of the items."""
+    return np.shape(loss.exact(case))
+
+
+@lru_cache(maxsize=100_000)
+def true_total(loss: Loss, case: Case, unit: float, smallest: float, mean: bool) -> Truth:
+    """The sum or mean; it may be off by what its items may be off by."""
+    items = true_items(loss, case, unit, smallest)
+    divisor = _divisor(loss, case, items.value.size) if mean else 1.0
+    if divisor == 0:
+        return Truth(np.zeros(()), np.full((), smallest), np.full((), smallest))
+    total = np.asarray(items.value.sum())
+    if _precise(unit) is np.longdouble:
+        total = np.asarray(loss.exact(_long(case), reduction="sum")).astype(np.float64)
+    parts = (total, items.budget.sum(), items.floor.sum())
+    return Truth(*(np.asarray(part / divisor) for part in parts))
+
+
+def _long(case: Case) -> Case:
+    """The same numbers in long double."""
+    values = {
+        name: value.astype(np.longdouble)
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f"
+        else value
+        for name, value in case.values.items()
+    }
+    return Case(values, case.seed)
+
+
+def _divisor(loss: Loss, case: Case, count: int) -> float:
+    if loss.divisor is None:
+        return float(count)
+    tensors, options = loss.split(case, case.values)
+    return loss.divisor(*tensors, **options)
+
+
+def upstream(loss: Loss, case: Case) -> Array:
+    """The gradient that flows into the items when none is reduced: exact in every dtype."""
+    random = np.random.default_rng(case.seed + 1)
+    return random.choice([1.0, -1.0, 0.5, 2.0, -3.0], size=items_shape(loss, case))
+
+
+@lru_cache(maxsize=20_000)
+def true_gradient(
+    loss: Loss, case: Case, name: str, unit: float, smallest: float, reduction: str
+) -> Truth:
+    """The gradient to an argument: for reduction none under :func:`upstream`, else of sum or mean."""
+    shape = items_shape(loss, case)
+    weighted, plain = _gradients(loss, case, name, unit, smallest)
+    if reduction == "none":
+        return weighted
+    divisor = _divisor(loss, case, int(np.prod(shape))) if reduction == "mean" else 1.0
+    if divisor == 0:
+        zero = np.zeros(case[name].shape)
+        return Truth(zero, zero + smallest, zero + smallest)
+    return Truth(
+        plain.value / divisor, plain.budget / divisor + smallest, plain.floor / divisor + smallest
+    )
+
+
+@lru_cache(maxsize=20_000)
+def _gradients(
+    loss: Loss, case: Case, name: str, unit: float, smallest: float
+) -> tuple[Truth, Truth]:
+    """By complex step, under :func:`upstream` and under ones.
+
+    Where items depend on their own row of the argument alone, one step moves all rows at once.
+    """
+    argument = next(a for a in loss.arguments_of(case) if a.name == name)
+    original = case[name].shape
+    if 0 in original or 0 in items_shape(loss, case):
+        zero = np.zeros(original)
+        nothing = Truth(zero, zero + smallest, zero + smallest)
+        return nothing, nothing
+    stacks = _stacks(loss, case, unit)
+    array = stacks[name]
+    shape = array.shape[1:]
+    apart = argument.batched and not loss.coupled(case)
+    rows = shape[0] if apart else 1
+    steps = int(np.prod(shape)) // rows
+    directions = np.eye(steps).reshape(steps, 1, steps)
+    directions = np.broadcast_to(directions, (steps, rows, steps)).reshape(steps, *shape)
+    stepped = {
+        other: stack if stack.dtype.kind == "i" else stack[:, None] for other, stack in stacks.items()
+    }
+    stepped[name] = array[:, None] + np.asarray(1j * STEP, np.result_type(array, 1j)) * directions
+    slopes = _ask(loss, case, stepped).imag / STEP
+    slopes = slopes.reshape(len(array), steps, rows, -1)
+    items = true_items(loss, case, unit, smallest).value.reshape(rows, -1)
+    largest = np.maximum(np.abs(slopes[0]).max(axis=0, initial=0), np.abs(items))
+    largest = np.maximum(loss.floor(case), np.nan_to_num(largest, nan=1.0, posinf=1.0))
+    weights = upstream(loss, case).reshape(rows, -1)
+    truths = []
+    for weight in (weights, np.ones_like(weights)):
+        answers = np.einsum("psri,ri->prs", slopes, weight.astype(slopes.dtype))
+        floor = unit * (np.abs(weight) * largest).sum(axis=1, keepdims=True)
+        if argument.scale_free:
+            size = np.abs(array[0]).max(axis=-1, keepdims=True).astype(float)
+            direction = loss.floor(case) / np.where(size == 0, 1, size)
+            share = np.abs(weight).sum(axis=1, keepdims=True) if apart else np.abs(weight).sum()
+            scaled = np.broadcast_to(unit * direction * share, shape)
+            floor = np.maximum(floor, scaled.reshape(rows, steps))
+        truth = _judged(answers, floor, smallest)
+        truths.append(
+            Truth(*(p.reshape(original) for p in (truth.value, truth.budget, truth.floor)))
+        )
+    return truths[0], truths[1]

@@ -1,0 +1,252 @@
+"""A trial of one implementation on one case: the bridge between NumPy laws and PyTorch code."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from lossproof import tolerance
+from lossproof.loss import Loss
+from properties.case import DTYPES, Argument, Array, Case
+from properties.trial import BUDGETS, Broken, Facts, Measured
+
+LAYOUTS: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "contiguous": lambda t: t,
+    "strided": lambda t: torch.stack([t, t], -1)[..., 0],
+    "transposed": lambda t: t.transpose(0, -1).contiguous().transpose(0, -1) if t.ndim > 1 else t,
+}
+
+
+class Raised(Exception):
+    """The implementation raised; the original is the cause."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: what a counterexample must repeat."""
+
+    case: Case
+    reduction: str
+    layout: str
+    track: str
+    backward: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call gave."""
+
+    name: str
+    result: torch.Tensor
+    value: Array
+    gradients: Mapping[str, Array]
+    facts: Facts
+
+
+def tensors_of(
+    loss: Loss, case: Case, dtype: torch.dtype, device: str, layout: str = "contiguous"
+) -> dict[str, torch.Tensor]:
+    """The case's arrays as tensors: floats in the dtype, labels as int64."""
+    tensors = {}
+    for argument in loss.arguments_of(case):
+        kind = torch.int64 if case[argument.name].dtype.kind == "i" else dtype
+        tensor = torch.from_numpy(np.array(case[argument.name], order="C")).to(device, kind)
+        tensors[argument.name] = LAYOUTS[layout](tensor)
+    return tensors
+
+
+def tracked(arguments: tuple[Argument, ...], track: str) -> list[str]:
+    """Which arguments require grad: all that may, those that training learns, the first, or none."""
+    names = [a.name for a in arguments if a.gradient and (track != "learned" or a.learned)]
+    return {"all": names, "learned": names, "first": names[:1], "none": []}[track]
+
+
+class TorchTrial:
+    """The laws' view (:class:`properties.trial.Trial`) of a PyTorch function."""
+
+    def __init__(
+        self, function: Callable[..., Any], loss: Loss, case: Case, dtype: str, device: str = "cpu"
+    ) -> None:
+        self.function, self.loss, self.case = function, loss, case
+        self.dtype, self.device = dtype, device
+        self.arguments = loss.arguments_of(case)
+        self.coupled = loss.coupled(case)
+        self.calls: list[Call] = []
+        self._kept: dict[Call, Outcome | Exception] = {}
+
+    # What laws ask
+
+    def value(
+        self,
+        case: Case | None = None,
+        *,
+        reduction: str = "none",
+        layout: str = "contiguous",
+        track: str = "all",
+        tight: bool = False,
+    ) -> Measured:
+        backward = case is None and layout == "contiguous" and track == "all"
+        call = Call(case or self.case, reduction, layout, track, backward)
+        outcome = self._outcome(call, keep=case is None)
+        truth = self._truth(call.case, reduction)
+        if outcome.value.shape != truth.value.shape:
+            raise Broken(
+                f"shape is {outcome.value.shape}, not {truth.value.shape} ({reduction})",
+                Measured.exact(np.nan),
+                Measured.exact(np.nan),
+                assertion=f"{outcome.name}.shape == {truth.value.shape}",
+            )
+        budget = truth.floor if tight else truth.budget
+        return self._measured(outcome.value, truth.value, budget, outcome.name)
+
+    def gradient(
+        self, name: str, case: Case | None = None, *, reduction: str = "none", track: str = "all"
+    ) -> Measured:
+        call = Call(case or self.case, reduction, "contiguous", track, backward=True)
+        outcome = self._outcome(call, keep=case is None)
+        truth = self._true_gradient(name, call.case, reduction)
+        label = f"gradient_of_{outcome.name}_to_{name}"
+        return self._measured(outcome.gradients[name], truth.value, truth.budget, label)
+
+    def truth(self, case: Case | None = None, *, reduction: str = "none") -> Measured:
+        truth = self._truth(case or self.case, reduction)
+        return self._oracles(truth)
+
+    def true_gradient(
+        self, name: str, case: Case | None = None, *, reduction: str = "none"
+    ) -> Measured:
+        return self._oracles(self._true_gradient(name, case or self.case, reduction))
+
+    def upstream(self, case: Case | None = None) -> Array:
+        return tolerance.upstream(self.loss, case or self.case)
+
+    def facts(self, case: Case | None = None, *, reduction: str = "none") -> Facts:
+        call = Call(case or self.case, reduction, "contiguous", "all", backward=case is None)
+        return self._outcome(call, keep=case is None).facts
+
+    def refuses(self, case: Case) -> bool:
+        try:
+            self._invoke(Call(case, "none", "contiguous", "none", backward=False))
+        except Raised:
+            return True
+        return False
+
+    # The oracle's side
+
+    def _truth(self, case: Case, reduction: str) -> tolerance.Truth:
+        facts = DTYPES[self.dtype]
+        if reduction == "none":
+            return tolerance.true_items(self.loss, case, facts.unit, facts.smallest)
+        mean = reduction == "mean"
+        return tolerance.true_total(self.loss, case, facts.unit, facts.smallest, mean)
+
+    def _true_gradient(self, name: str, case: Case, reduction: str) -> tolerance.Truth:
+        facts = DTYPES[self.dtype]
+        key = (self.loss, case, name, facts.unit, facts.smallest, reduction)
+        return tolerance.true_gradient(*key)
+
+    def _oracles(self, truth: tolerance.Truth) -> Measured:
+        exact = Measured.exact(truth.value, "the oracle's")
+        known = self._measured(truth.value, truth.value, truth.budget, exact.expression)
+        zero = np.zeros(truth.value.shape)
+        return Measured(truth.value, zero, zero, known.overflow, exact.expression, exact.meaning)
+
+    def _measured(self, value: Array, truth: Array, budget: Array, name: str) -> Measured:
+        facts = DTYPES[self.dtype]
+        rounding = facts.final * np.abs(truth)
+        overflow = np.abs(truth) + BUDGETS * np.where(np.isfinite(budget), budget, 0) + rounding
+        return Measured(value, budget, rounding, overflow >= facts.largest, name)
+
+    # The implementation's side
+
+    def _outcome(self, call: Call, keep: bool) -> Outcome:
+        if keep and call in self._kept:
+            kept = self._kept[call]
+            if isinstance(kept, Exception):
+                raise kept
+            return kept
+        try:
+            outcome = self._run(call)
+        except (Raised, Broken) as failure:
+            if keep:
+                self._kept[call] = failure
+            raise
+        if keep:
+            self._kept[call] = outcome
+        return outcome
+
+    def _invoke(self, call: Call) -> tuple[Any, dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        """The bare result, the inputs, and what they held before."""
+        self.calls.append(call)
+        dtype = getattr(torch, self.dtype)
+        inputs = tensors_of(self.loss, call.case, dtype, self.device, call.layout)
+        before = {name: tensor.clone() for name, tensor in inputs.items()}
+        for argument in tracked(self.loss.arguments_of(call.case), call.track):
+            inputs[argument].requires_grad_()
+        tensors, options = self.loss.split(call.case, {**call.case.values, **inputs})
+        try:
+            result = self.function(*tensors, **options, reduction=call.reduction)
+        except Exception as error:
+            raise Raised(f"{type(error).__name__}: {error}") from error
+        return result, inputs, before
+
+    def _run(self, call: Call) -> Outcome:
+        result, inputs, before = self._invoke(call)
+        name = f"result_{len(self.calls)}"
+        if not isinstance(result, torch.Tensor):
+            reason = f"the result is {type(result).__name__}, not a tensor"
+            nothing = Measured.exact(np.nan)
+            raise Broken(reason, nothing, nothing, assertion=f"torch.is_tensor({name})")
+        facts = Facts(
+            name,
+            str(result.dtype).removeprefix("torch."),
+            tuple(result.shape),
+            tolerance.items_shape(self.loss, call.case) if call.reduction == "none" else (),
+            result.requires_grad,
+            tuple(n for n, t in inputs.items() if not _same(t.detach(), before[n])),
+            tuple(n for n, t in inputs.items() if _aliased(t, result)),
+        )
+        gradients = self._gradients(call, result, inputs, name) if call.backward else {}
+        return Outcome(name, result, to_array(result), gradients, facts)
+
+    def _gradients(
+        self,
+        call: Call,
+        result: torch.Tensor,
+        inputs: Mapping[str, torch.Tensor],
+        name: str,
+    ) -> dict[str, Array]:
+        if not result.requires_grad:
+            nothing = Measured.exact(np.nan)
+            reason = "the result is detached from the graph"
+            raise Broken(reason, nothing, nothing, assertion=f"{name}.requires_grad")
+        wanted = tracked(self.loss.arguments_of(call.case), call.track)
+        flow = torch.ones_like(result)
+        if call.reduction == "none":
+            weights = self.upstream(call.case)
+            if weights.shape == tuple(result.shape):
+                flow = torch.from_numpy(weights).to(result)
+        try:
+            asked = [inputs[argument] for argument in wanted]
+            found = torch.autograd.grad(result, asked, flow, allow_unused=True)
+        except Exception as error:
+            raise Raised(f"backward: {type(error).__name__}: {error}") from error
+        return {
+            argument: np.zeros(call.case[argument].shape) if gradient is None else to_array(gradient)
+            for argument, gradient in zip(wanted, found, strict=True)
+        }
+
+
+def to_array(tensor: torch.Tensor) -> Array:
+    """A tensor's numbers as float64."""
+    return tensor.detach().to("cpu", torch.float64).numpy()
+
+
+def _same(first: torch.Tensor, second: torch.Tensor) -> bool:
+    return first.shape == second.shape and torch.equal(first.nan_to_num(nan=1.5), second.nan_to_num(nan=1.5))
+
+
+def _aliased(first: torch.Tensor, second: torch.Tensor) -> bool:
+    return first.numel() > 0 and first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()

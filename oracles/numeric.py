@@ -1,0 +1,117 @@
+"""Complex-safe building blocks and the checks that the public oracles share.
+
+Complex-safe: comparisons look at real parts, so a complex step of 1e-100 in the imaginary part never
+changes a branch; nothing calls ``abs``, ``maximum`` or ``log1p`` on complex numbers.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.generic]
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def larger(a: Array, b: Array) -> Array:
+    """The one with the larger real part; the second at a tie."""
+    return np.where(a.real > b.real, a, b)
+
+
+def smaller(a: Array, b: Array) -> Array:
+    """The one with the smaller real part; the second at a tie."""
+    return np.where(a.real < b.real, a, b)
+
+
+def log1p(u: Array) -> Array:
+    """log(1 + u) for Re u > -1, exact for tiny u, also for complex u (where NumPy returns 0)."""
+    if not np.iscomplexobj(u):
+        return np.log1p(u)
+    real = 0.5 * np.log1p(u.real * (2 + u.real) + u.imag**2)
+    return real + 1j * np.arctan2(u.imag, 1 + u.real)
+
+
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)) without overflow."""
+    positive = x.real > 0
+    return np.where(positive, x, 0) + log1p(np.exp(np.where(positive, -x, x)))
+
+
+def log_sum_exp(x: Array, axis: int) -> Array:
+    """log Σ exp(x) along an axis, which is kept; -inf entries count as zero probability."""
+    shift = np.max(x.real, axis=axis, keepdims=True)
+    return shift + np.log(np.sum(np.exp(x - shift), axis=axis, keepdims=True))
+
+
+def log_softmax(x: Array, axis: int) -> Array:
+    """x - log Σ exp(x), exact also where x is large."""
+    shifted = x - np.max(x.real, axis=axis, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+def ratio(numerator: Array, denominator: Array, *, empty: float) -> Array:
+    """numerator / denominator, and ``empty`` where the denominator is 0."""
+    zero = denominator.real == 0
+    return np.where(zero, empty, numerator / np.where(zero, 1, denominator))
+
+
+def flatten(array: Array, start: int) -> Array:
+    """Fold the axes from ``start`` on into one, which is added where there is none."""
+    return array.reshape(*array.shape[:start], math.prod(array.shape[start:]))
+
+
+def reduce(items: Array, reduction: str, divisor: float | None = None) -> Array | np.floating:
+    """Sum, mean (by ``divisor``, else by the number of items; 0 where that is 0) or the items."""
+    if reduction == "none":
+        return items
+    total = items.sum()
+    if reduction == "sum":
+        return total
+    count = items.size if divisor is None else divisor
+    return total / count if count != 0 else total * 0
+
+
+# Checks of the public oracles. Each names the argument and what was expected.
+
+
+def require(condition: object, name: str, expected: str, got: object = None) -> None:
+    """Raise the ``ValueError`` of a bad argument unless the condition holds (everywhere)."""
+    if not np.all(condition):
+        raise ValueError(f"{name}: expected {expected}" + ("" if got is None else f", got {got}"))
+
+
+def require_reduction(reduction: str) -> None:
+    require(reduction in REDUCTIONS, "reduction", f"one of {', '.join(REDUCTIONS)}", repr(reduction))
+
+
+def as_floats(name: str, values: object) -> Array:
+    """A float64 array (long double stays), or a ``TypeError``."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: expected real numbers, got {array.dtype}")
+    return array if array.dtype == np.longdouble else array.astype(np.float64)
+
+
+def as_labels(name: str, values: object) -> Array:
+    """An int64 array, or a ``TypeError``."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name}: expected integers, got {array.dtype}")
+    return array.astype(np.int64)
+
+
+def require_same_shape(first_name: str, first: Array, name: str, array: Array) -> None:
+    expected = f"the shape of {first_name}, {first.shape}"
+    require(array.shape == first.shape, name, expected, array.shape)
+
+
+def require_between(name: str, value: Array | float, low: float, high: float) -> None:
+    array = np.asarray(value)
+    require((array >= low) & (array <= high), name, f"values in [{low}, {high}]")
+
+
+def require_finite(name: str, array: Array) -> None:
+    require(np.isfinite(array), name, "finite numbers")
+
+

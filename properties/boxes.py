@@ -1,0 +1,211 @@
+"""Domains, laws and workloads of the box losses."""
+
+from collections.abc import Callable
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from oracles import boxes as oracle
+from properties import draw
+from properties.case import Argument, Array, BadCall, Case, Workload, round_to
+from properties.trial import Measured, Trial, assume, at_least, at_most, between, equal
+
+ARGUMENTS = (
+    Argument("boxes1", "box", gradient=True, learned=True),
+    Argument("boxes2", "box", gradient=True),
+)
+
+
+# Domain
+
+
+def _upright(corners: Array) -> Array:
+    """Boxes from any two opposite corners."""
+    first, second = corners[..., :2], corners[..., 2:]
+    return np.concatenate([np.minimum(first, second), np.maximum(first, second)], axis=-1)
+
+
+@st.composite
+def _pairs(draw_: st.DrawFn, far: float) -> dict[str, object]:
+    """Pairs of boxes: on a small grid (ties, touching, nested, without area), of any numbers,
+    identical, far from the origin, tiny."""
+    rows = draw_(st.integers(1, 6))
+    grid = st.integers(0, 6).map(float)
+    anywhere = draw.numbers(-100.0, 100.0, smallest=2.0**-20)
+    corners = draw_(draw.arrays((2, rows, 4), grid, anywhere))
+    boxes1, boxes2 = _upright(corners)
+    if draw_(st.booleans()):
+        boxes2[0] = boxes1[0]
+    scale = 2.0 ** draw_(st.sampled_from([0, 0, 0, -20, -8, 7]))
+    offset = draw_(st.sampled_from([0.0, 0.0, 0.0, far, -far]))
+    return {"boxes1": boxes1 * scale + offset, "boxes2": boxes2 * scale + offset}
+
+
+def pair_cases(dtype: str) -> SearchStrategy[Case]:
+    """Cases of paired boxes; far away is a million, or what half precision can hold."""
+    return draw.cases(_pairs(2.0**12 if dtype == "float16" else 2.0**20), dtype)
+
+
+# Laws
+
+Change = Callable[[Array], Array]
+
+
+def _unchanged_by(trial: Trial, change: Change, reverse: Change) -> None:
+    """Changing all boxes leaves the items; says nothing where rounding spoils the change."""
+    moved = {name: change(trial.case[name]) for name in ("boxes1", "boxes2")}
+    for name, boxes in moved.items():
+        assume(np.isfinite(round_to(boxes, trial.dtype)))
+        assume(round_to(boxes, trial.dtype) == boxes)
+        assume(reverse(boxes) == trial.case[name])
+    equal(trial.value(trial.case.changed(**moved)), trial.value())
+
+
+def translation(trial: Trial) -> None:
+    """A joint translation changes nothing."""
+    largest = max(np.abs(trial.case[name]).max() for name in ("boxes1", "boxes2"))
+    step = 2.0 ** (np.frexp(largest)[1] - 2)
+    offset = step * trial.case.random().integers(-2, 3, size=2)
+    _unchanged_by(trial, lambda b: b + np.tile(offset, 2), lambda b: b - np.tile(offset, 2))
+
+
+def scaling(trial: Trial) -> None:
+    """A joint positive scaling changes nothing."""
+    factor = 2.0 ** trial.case.random().choice([-3, -1, 1, 4])
+    _unchanged_by(trial, lambda b: b * factor, lambda b: b / factor)
+
+
+def axes_swap(trial: Trial) -> None:
+    """Swapping x and y changes nothing."""
+    _unchanged_by(trial, lambda b: b[:, [1, 0, 3, 2]], lambda b: b[:, [1, 0, 3, 2]])
+
+
+def mirror(trial: Trial) -> None:
+    """Mirroring x changes nothing."""
+    signs = np.array([-1.0, 1.0, -1.0, 1.0])
+    _unchanged_by(trial, lambda b: (b * signs)[:, [2, 1, 0, 3]], lambda b: (b * signs)[:, [2, 1, 0, 3]])
+
+
+def symmetric(trial: Trial) -> None:
+    """The value is symmetric in the two boxes."""
+    boxes1, boxes2 = trial.case["boxes1"], trial.case["boxes2"]
+    equal(trial.value(trial.case.changed(boxes1=boxes2, boxes2=boxes1)), trial.value())
+
+
+def zero_at_equality(trial: Trial) -> None:
+    """0 at equality of boxes with area."""
+    boxes = trial.case["boxes2"]
+    with_area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    assume(with_area.any())
+    boxes = boxes[with_area]
+    equal(trial.value(trial.case.changed(boxes1=boxes, boxes2=boxes)), Measured.exact(0.0))
+
+
+def points(trial: Trial) -> None:
+    """Two boxes that are the same point have an IoU of 0 and fill their hull: the loss is 1."""
+    point = np.tile(trial.case["boxes1"][:, :2], 2)
+    same = trial.case.changed(boxes1=point, boxes2=point)
+    equal(trial.value(same, tight=True), Measured.exact(1.0))
+
+
+def bounded(trial: Trial) -> None:
+    """Items lie in [0, 2]."""
+    between(trial.value(), 0.0, 2.0)
+
+
+def at_least_iou(trial: Trial) -> None:
+    """giou ≥ iou."""
+    iou = oracle.iou_items(trial.case["boxes1"], trial.case["boxes2"])
+    at_least(trial.value(), Measured.exact(iou, "the IoU loss"))
+
+
+def iou_where_hull_is_full(trial: Trial) -> None:
+    """giou = iou where the union fills the enclosing box."""
+    boxes1, boxes2 = trial.case["boxes1"], trial.case["boxes2"]
+    iou = oracle.iou_items(boxes1, boxes2)
+    full = oracle.giou_items(boxes1, boxes2) == iou
+    assume(full.any())
+    equal(trial.value()[full], Measured.exact(iou[full], "the IoU loss"))
+
+
+def gradient_sums_to_zero(trial: Trial) -> None:
+    """Gradients over both boxes sum to 0 along each axis."""
+    total = trial.gradient("boxes1") + trial.gradient("boxes2")
+    equal(total[:, :2] + total[:, 2:], Measured.exact(0.0))
+
+
+def gradient_is_radial_free(trial: Trial) -> None:
+    """gradient · coordinates over both boxes is 0 (the loss has degree 0)."""
+    parts = [trial.case[name] * trial.gradient(name) for name in ("boxes1", "boxes2")]
+    equal((parts[0] + parts[1]).sum(axis=1), Measured.exact(0.0))
+
+
+def descent(trial: Trial) -> None:
+    """Disjoint boxes with area and no tied coordinates have a gradient, and a small step along
+    -gradient lowers the loss."""
+    boxes1, boxes2 = trial.case["boxes1"], trial.case["boxes2"]
+    size = np.minimum(boxes1[:, 2:] - boxes1[:, :2], boxes2[:, 2:] - boxes2[:, :2]).min(axis=1)
+    gap = np.maximum(boxes1[:, :2] - boxes2[:, 2:], boxes2[:, :2] - boxes1[:, 2:]).max(axis=1)
+    apart = np.abs(boxes1[:, [0, 1, 2, 3, 0, 1, 2, 3]] - boxes2[:, [0, 1, 2, 3, 2, 3, 0, 1]])
+    true = trial.true_gradient("boxes1")
+    visible = np.abs(true.value).max(axis=1) > 64 * (true.budget + true.rounding).max(axis=1)
+    free = (size > 0) & (gap > 0) & (apart.min(axis=1) > 0) & visible
+    assume(free.any())
+    got = trial.gradient("boxes1")[free]
+    slope = np.abs(got.value).max(axis=1)
+    at_least(Measured.exact(slope, "slope"), Measured.exact(np.nextafter(0, 1), "above 0"))
+    stride = 1e-3 * np.minimum(apart.min(axis=1), size)[free] / slope
+    sign = np.sign(trial.upstream()[free])
+    moved = boxes1[free] - (stride * sign)[:, None] * got.value
+    after = oracle.giou_items(moved, boxes2[free])
+    before = oracle.giou_items(boxes1[free], boxes2[free])
+    at_most(Measured.exact(after, "after the step"), Measured.exact(np.nextafter(before, 0), "before"))
+
+
+GIOU_LAWS = (
+    bounded,
+    points,
+    zero_at_equality,
+    symmetric,
+    translation,
+    scaling,
+    axes_swap,
+    mirror,
+    at_least_iou,
+    iou_where_hull_is_full,
+    gradient_sums_to_zero,
+    gradient_is_radial_free,
+    descent,
+)
+
+
+# Workloads
+
+
+def _matched(rng: np.random.Generator, rows: int) -> Case:
+    """Targets anywhere on an image of 800 pixels, predictions off by about a tenth of a side."""
+    center, side = rng.uniform(0, 800, (rows, 2)), rng.lognormal(4, 1, (rows, 2))
+    boxes2 = np.concatenate([center - side / 2, center + side / 2], axis=1)
+    boxes1 = _upright(boxes2 + rng.normal(0, 0.1, (rows, 4)) * np.tile(side, 2))
+    return Case({"boxes1": boxes1, "boxes2": boxes2})
+
+
+PAIR_WORKLOADS = (
+    Workload("DETR, 16 images", "about 7 objects an image on COCO, arXiv 2005.12872", 117, _matched),
+    Workload("YOLO, 64 images", "about 20 matched cells an object, YOLOv5", 9_344, _matched),
+    Workload("RetinaNet, 1 image", "all anchors at 800 px, arXiv 1708.02002", 120_087, _matched),
+    Workload(
+        "RetinaNet, 16 images", "all anchors, arXiv 1708.02002", 1_921_392, _matched, gpu=True
+    ),
+)
+
+
+# Calls that must be refused
+
+PAIR_BAD_CALLS = (
+    BadCall("boxes1", lambda c: {"boxes1": c["boxes1"][:, :3]}, "three columns"),
+    BadCall("boxes2", lambda c: {"boxes2": c["boxes2"][0]}, "one axis"),
+    BadCall("boxes2", lambda c: {"boxes2": np.concatenate([c["boxes2"]] * 2)}, "other rows"),
+    BadCall("boxes1", lambda c: {"boxes1": c["boxes1"].astype(np.int64)}, "integers"),
+)

@@ -1,0 +1,245 @@
+"""Laws of every loss."""
+
+from typing import Any
+
+import numpy as np
+
+from properties.case import Array, Case
+from properties.trial import (
+    BUDGETS,
+    Broken,
+    Measured,
+    Trial,
+    assume,
+    concatenate,
+    equal,
+)
+
+REDUCTIONS = ("none", "sum", "mean")
+
+
+def take(trial: Trial, rows: Any) -> Case:
+    """The trial's case with only these rows of its batch, in this order."""
+    values = trial.case.values
+    batched = [a.name for a in trial.arguments if a.batched and values[a.name] is not None]
+    return trial.case.changed(**{name: values[name][rows] for name in batched})
+
+
+def batch_size(trial: Trial) -> int:
+    """Entries along axis 0; a scalar has no batch, which no law about batches speaks of."""
+    first = trial.case[trial.arguments[0].name]
+    assume(first.ndim > 0)
+    return int(first.shape[0])
+
+
+def gradient_names(trial: Trial) -> list[str]:
+    return [argument.name for argument in trial.arguments if argument.gradient]
+
+
+def _matches(got: Measured, wanted: Measured, what: str) -> None:
+    """Equal within what is allowed; infinite with the right sign where the truth overflows."""
+    equal(got, wanted, f"{what} differs from the oracle")
+    certain = wanted.overflow & (np.abs(wanted.value) > BUDGETS * got.budget)
+    sign_wrong = certain & ~(got.value * np.sign(wanted.value) > 0)
+    if sign_wrong.any():
+        raise Broken(f"{what} overflows to the wrong value", got, wanted)
+
+
+def value(trial: Trial) -> None:
+    """The value is the oracle's, under every reduction."""
+    for reduction in REDUCTIONS:
+        wanted = trial.truth(reduction=reduction)
+        _matches(trial.value(reduction=reduction), wanted, f"{reduction} of the items")
+
+
+def gradient(trial: Trial) -> None:
+    """The gradient is the oracle's, for every argument that has one, under every reduction."""
+    for name in gradient_names(trial):
+        for reduction in REDUCTIONS:
+            wanted = trial.true_gradient(name, reduction=reduction)
+            got = trial.gradient(name, reduction=reduction)
+            _matches(got, wanted, f"gradient to {name} ({reduction})")
+
+
+def finite(trial: Trial) -> None:
+    """Value and gradient are finite, also where the gradient has no single right value."""
+    results = [trial.value(reduction=reduction) for reduction in REDUCTIONS]
+    results += [
+        trial.gradient(name, reduction=reduction)
+        for name in gradient_names(trial)
+        for reduction in REDUCTIONS
+    ]
+    for got in results:
+        bad = ~np.isfinite(got.value) & ~got.overflow | np.isnan(got.value)
+        if bad.any():
+            raise Broken("not finite", got, Measured.exact(0.0), assertion=_is_finite(got))
+
+
+def _is_finite(got: Measured) -> str:
+    return f"({got.expression}).isfinite().all()"
+
+
+def form(trial: Trial) -> None:
+    """The result has the input's dtype and the oracle's shape, knows its gradient, and is a tensor
+    of its own."""
+    for reduction in REDUCTIONS:
+        facts = trial.facts(reduction=reduction)
+        name = facts.name
+        faults = [
+            (facts.dtype != trial.dtype, f"dtype is {facts.dtype}", f"{name}.dtype == torch.{trial.dtype}"),
+            (
+                facts.shape != facts.wanted_shape,
+                f"shape is {facts.shape}, not {facts.wanted_shape}",
+                f"{name}.shape == {facts.wanted_shape}",
+            ),
+            (not facts.attached, "the result is detached from the graph", f"{name}.requires_grad"),
+            *(
+                (True, f"the result is a view of {other}", f"{name}.data_ptr() != {other}.data_ptr()")
+                for other in facts.aliased
+            ),
+        ]
+        for present, fault, assertion in faults:
+            if present:
+                _fault(f"{fault} ({reduction})", assertion)
+
+
+def _fault(reason: str, assertion: str) -> None:
+    """Break the law for a reason that is no number."""
+    raise Broken(reason, Measured.exact(np.nan), Measured.exact(np.nan), assertion=assertion)
+
+
+def reductions_agree(trial: Trial) -> None:
+    """The sum is the sum of the items, and so is its gradient."""
+    equal(trial.value(reduction="sum"), trial.value().sum())
+
+
+def inputs_untouched(trial: Trial) -> None:
+    """The call leaves its arguments as they were."""
+    for reduction in REDUCTIONS:
+        for name in trial.facts(reduction=reduction).changed:
+            _fault(f"the call overwrote {name}", f"torch.equal({name}, {name}_before)")
+
+
+def repeatable(trial: Trial) -> None:
+    """The same call gives the same, also after a call with other arguments."""
+    count = batch_size(trial)
+    before = [trial.value(reduction=reduction) for reduction in REDUCTIONS]
+    trial.value(take(trial, np.repeat(np.arange(count), 2)))
+    for reduction, first in zip(REDUCTIONS, before, strict=True):
+        equal(trial.value(trial.case, reduction=reduction), first, "the second call differs")
+
+
+def layout(trial: Trial) -> None:
+    """Strided and transposed memory gives the same as contiguous memory."""
+    for name in ("strided", "transposed"):
+        equal(trial.value(layout=name), trial.value(), f"{name} input differs")
+
+
+def untracked(trial: Trial) -> None:
+    """Without gradients the value is the same."""
+    for reduction in ("none", "mean"):
+        got = trial.value(reduction=reduction, track="none")
+        equal(got, trial.value(reduction=reduction))
+
+
+def first_argument_alone(trial: Trial) -> None:
+    """The gradient to the first argument is the same when no other argument asks for one."""
+    first, *others = gradient_names(trial)
+    assume(others)
+    for reduction in ("none", "mean"):
+        alone = trial.gradient(first, reduction=reduction, track="first")
+        equal(alone, trial.gradient(first, reduction=reduction))
+
+
+def permutation(trial: Trial) -> None:
+    """Permuting the batch permutes the items, or leaves them where an option couples the batch."""
+    order = trial.case.random().permutation(batch_size(trial))
+    items = trial.value()
+    equal(trial.value(take(trial, order)), items if trial.coupled else items[order])
+
+
+def concatenation(trial: Trial) -> None:
+    """The items of a batch are the items of its parts, one after the other, unless coupled."""
+    count = batch_size(trial)
+    assume(count > 1 and not trial.coupled)
+    cut = 1 + trial.case.seed % (count - 1)
+    parts = [trial.value(take(trial, slice(0, cut))), trial.value(take(trial, slice(cut, None)))]
+    equal(concatenate(parts), trial.value())
+
+
+def empty_batch(trial: Trial) -> None:
+    """A batch of nothing has no items, and a sum and mean of 0 with zero gradient."""
+    batch_size(trial)
+    nothing = take(trial, slice(0, 0))
+    zero = Measured.exact(0.0)
+    for reduction in ("sum", "mean"):
+        equal(trial.value(nothing, reduction=reduction), zero, f"{reduction} of nothing")
+        for name in gradient_names(trial):
+            equal(trial.gradient(name, nothing, reduction=reduction), zero, "gradient of nothing")
+    facts = trial.facts(nothing)
+    if facts.shape != facts.wanted_shape:
+        _fault(f"items of shape {facts.shape}", f"{facts.name}.shape == {facts.wanted_shape}")
+
+
+def options_matter(trial: Trial) -> None:
+    """Changing an option changes the result wherever it changes the truth."""
+    for name, others in OTHER_OPTIONS.items():
+        if name not in trial.case.values:
+            continue
+        other = trial.case.changed(**{name: others[trial.case[name] == others[0]]})
+        try:
+            before, after = trial.truth(), trial.truth(other)
+        except ValueError:  # outside the domain with the other option
+            continue
+        got, changed = trial.value(), trial.value(other)
+        error = 100 * (got.budget + changed.budget + got.rounding + changed.rounding)
+        matters = np.abs(before.value - after.value) > error
+        if (matters & (got.value == changed.value)).any():
+            raise Broken(f"{name} has no effect", changed, after)
+
+
+OTHER_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "label_smoothing": (0.25, 0.75),
+    "gamma": (0.5, 3.0),
+    "alpha": (0.25, 0.875),
+    "smooth": (1.0, 4.0),
+    "squared": (True, False),
+    "activation": ("sigmoid", "none"),
+    "scale": (16.0, 32.0),
+    "margin": (0.25, 0.5),
+}
+"""Two values for each plain option; a case is tried with the one that it hasn't."""
+
+
+def no_broadcast(trial: Trial) -> None:
+    """Arguments whose shapes don't match are refused, never broadcast."""
+    batched = [a.name for a in trial.arguments if a.batched]
+    first, second = (trial.case[name] for name in batched[:2])
+    count = batch_size(trial)
+    assume(count > 1)
+    mismatches: list[dict[str, Array]] = [{batched[1]: second[:1]}]
+    if first.shape == second.shape:
+        mismatches += [{batched[0]: first[..., None]}, {batched[1]: second[..., None]}]
+    for mismatch in mismatches:
+        if not trial.refuses(trial.case.changed(**mismatch)):
+            ((name, array),) = mismatch.items()
+            _fault(f"{name} of shape {array.shape} is accepted", "not 'an exception'")
+
+
+LAWS = (
+    value,
+    gradient,
+    finite,
+    form,
+    reductions_agree,
+    inputs_untouched,
+    repeatable,
+    layout,
+    untracked,
+    first_argument_alone,
+    permutation,
+    concatenation,
+    empty_batch,
+    options_matter,
+    no_broadcast,
+)
