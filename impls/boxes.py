@@ -14,7 +14,7 @@ from impls.arguments import (
     require_shape,
     wide,
 )
-from impls.compiled import Compiled, number
+from impls.compiled import Compiled, graph_input, number
 
 
 def _check(boxes1: Tensor, boxes2: Tensor, reduction: str) -> None:
@@ -89,4 +89,4 @@ def giou_fused(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Te
     if len(boxes1) < 2:
         return _giou(boxes1, boxes2, divisor)
     scale = None if divisor is None else number(divisor)
-    return _compiled_giou(boxes1.contiguous(), boxes2.contiguous(), scale)
+    return _compiled_giou(graph_input(boxes1), graph_input(boxes2), scale)

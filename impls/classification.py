@@ -17,7 +17,7 @@ from impls.arguments import (
     require_shape,
     wide,
 )
-from impls.compiled import Compiled, number
+from impls.compiled import Compiled, graph_input, number
 
 # Cross entropy: -w_t (1-ε) log p_t - (ε/C) Σ_k w_k log p_k
 
@@ -43,10 +43,18 @@ def _check_softmax(
     require_reduction(reduction)
 
 
-def _weighted_mean(items: Tensor, total: Tensor, reduction: str, dtype: torch.dtype) -> Tensor:
-    """Like reduce, but the mean divides by the total weight, unless that is 0."""
-    divisor = torch.where(total == 0, 1, total) if reduction == "mean" else 1.0
-    return reduce(items, None if reduction == "none" else divisor, dtype)
+def _weighted(items: Tensor, total: Tensor, share: float | Tensor | None, dtype: torch.dtype) -> Tensor:
+    """Items (share None), their sum (share 0), or their sum over the total weight (share 1),
+    which is 0 where nothing has weight."""
+    if share is None:
+        return items.to(dtype)
+    weightless = total == 0
+    mean_factor = torch.where(weightless, 0, 1 / torch.where(weightless, 1, total))
+    return (items.sum() * (mean_factor * share + (1 - share))).to(dtype)
+
+
+def _share_of(reduction: str) -> float | None:
+    return {"none": None, "sum": 0.0, "mean": 1.0}[reduction]
 
 
 def cross_entropy_naive(
@@ -77,7 +85,8 @@ def cross_entropy_naive(
         items.append(item)
         weights.append(class_weight[label])
     losses = collect(items, target.shape, logits)
-    return _weighted_mean(losses, torch.stack(weights).sum(), reduction, logits.dtype)
+    total = torch.stack(weights).sum()
+    return _weighted(losses, total, _share_of(reduction), logits.dtype)
 
 
 def cross_entropy_native(
@@ -95,14 +104,20 @@ def cross_entropy_native(
     ignored = target == ignore_index
     # torch multiplies ignored gradients by 0, which leaves their NaN and inf
     rows = wide(logits).masked_fill(ignored.unsqueeze(1), 0) if ignored.any() else wide(logits)
-    options = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
     how = "none" if reduction == "none" else "sum"
-    result = F.cross_entropy(rows, target, class_weight, reduction=how, **options)
+    result = F.cross_entropy(
+        rows,
+        target,
+        class_weight,
+        ignore_index=ignore_index,
+        reduction=how,
+        label_smoothing=label_smoothing,
+    )
     if reduction != "mean":
         return result.to(logits.dtype)
     kept = target[~ignored]
     total = kept.numel() if class_weight is None else class_weight[kept].sum()
-    return (result / total if total > 0 else result).to(logits.dtype)
+    return (result / total if total > 0 else 0 * result).to(logits.dtype)
 
 
 def _cross_entropy(
@@ -111,7 +126,7 @@ def _cross_entropy(
     weight: Tensor | None,
     label_smoothing: float | Tensor | None,
     ignore_index: int | Tensor,
-    reduction: str,
+    share: float | Tensor | None,
 ) -> Tensor:
     """The formula on checked arguments; label_smoothing None leaves its term out."""
     ignored = target == ignore_index
@@ -129,7 +144,7 @@ def _cross_entropy(
             possible = weight.reshape(-1, *(1 for _ in target.shape[1:])) * possible
         smooth = -(~ignored).to(rows.dtype) * possible.mean(dim=1)
         items = (1 - label_smoothing) * items + label_smoothing * smooth
-    return _weighted_mean(items, label_weight.sum(), reduction, logits.dtype)
+    return _weighted(items, label_weight.sum(), share, logits.dtype)
 
 
 def cross_entropy_vectorized(
@@ -144,10 +159,10 @@ def cross_entropy_vectorized(
     """Softmax cross entropy from log_softmax and a gather."""
     _check_softmax(logits, target, weight, label_smoothing, ignore_index, reduction)
     smoothing = label_smoothing if label_smoothing > 0 else None
-    return _cross_entropy(logits, target, weight, smoothing, ignore_index, reduction)
+    return _cross_entropy(logits, target, weight, smoothing, ignore_index, _share_of(reduction))
 
 
-_compiled_cross_entropy = Compiled(_cross_entropy, graphs=96)
+_compiled_cross_entropy = Compiled(_cross_entropy, graphs=64)
 
 
 def cross_entropy_fused(
@@ -165,10 +180,7 @@ def cross_entropy_fused(
     """
     _check_softmax(logits, target, weight, label_smoothing, ignore_index, reduction)
     batch, classes = logits.shape[:2]
-    rows, labels = logits.reshape(batch, classes, -1), target.reshape(batch, -1)
-    if rows.shape[2] == 1:
-        rows, labels = rows.squeeze(2), labels.squeeze(1)
-    if classes < 2 or labels.numel() < 2:
+    if classes < 2 or target.numel() < 2:
         return cross_entropy_vectorized(
             logits,
             target,
@@ -177,13 +189,16 @@ def cross_entropy_fused(
             ignore_index=ignore_index,
             reduction=reduction,
         )
+    spatial = target.numel() // batch
+    shape = (spatial,) if spatial > 1 else ()
+    share = _share_of(reduction)
     result = _compiled_cross_entropy(
-        rows.contiguous(),
-        labels.contiguous(),
+        graph_input(logits, batch, classes, *shape),
+        graph_input(target, batch, *shape),
         logits.new_ones(classes) if weight is None else weight.detach(),
         number(label_smoothing),
         torch.tensor(ignore_index),
-        reduction,
+        None if share is None else number(share),
     )
     return result.reshape(target.shape) if reduction == "none" else result
 
@@ -289,8 +304,8 @@ def sigmoid_focal_fused(
     if logits.numel() < 2:
         return _sigmoid_focal(logits, target, gamma, slope, start, divisor)
     result = _compiled_sigmoid_focal(
-        logits.reshape(-1),
-        target.detach().reshape(-1),
+        graph_input(logits, -1),
+        graph_input(target.detach(), -1),
         number(gamma),
         number(slope),
         number(start),

@@ -6,12 +6,13 @@ variant says how many it may need; one more is an error, never a silent fallback
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.fx.experimental import _config as _shapes_config
 
 
 class Compiled:
@@ -24,9 +25,10 @@ class Compiled:
     def __init__(self, function: Callable[..., Tensor], graphs: int) -> None:
         self.function = function
         self.graphs = graphs
+        self._kinds: set[Hashable] = set()
 
     @cached_property
-    def compiled(self) -> Callable[..., Tensor]:
+    def _compiled(self) -> Callable[..., Tensor]:
         options: dict[str, Any] = {}
         if "recompile_limit" in inspect.signature(torch.compile).parameters:
             options["recompile_limit"] = self.graphs
@@ -36,9 +38,30 @@ class Compiled:
         return torch.compile(self.function, fullgraph=True, dynamic=True, **options)
 
     def __call__(self, *arguments: Any) -> Tensor:
-        return self.compiled(*arguments)
+        kind = (torch.is_grad_enabled(), *(_kind(argument) for argument in arguments))
+        if kind in self._kinds:
+            return self._compiled(*arguments)
+        # sizes that happen to be equal must not become a condition of the graph
+        with _shapes_config.patch(use_duck_shape=False):
+            result = self._compiled(*arguments)
+        self._kinds.add(kind)
+        return result
+
+
+def _kind(argument: Any) -> Hashable:
+    if isinstance(argument, Tensor):
+        return argument.dtype, argument.ndim, argument.requires_grad
+    return argument
 
 
 def number(value: float) -> Tensor:
     """A plain option as a 0-dim tensor, so that its value is an input of the graph."""
     return torch.tensor(value, dtype=torch.float64)
+
+
+def graph_input(tensor: Tensor, *shape: int) -> Tensor:
+    """The tensor in this shape (else its own), contiguous and no view of another.
+
+    Strides, and the size of whatever a view is cut from, would be conditions of the graph.
+    """
+    return torch.ops.aten._unsafe_view(tensor.contiguous(), shape or tuple(tensor.shape))

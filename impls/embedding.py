@@ -18,7 +18,7 @@ from impls.arguments import (
     require_reduction,
     wide,
 )
-from impls.compiled import Compiled, number
+from impls.compiled import Compiled, graph_input, number
 
 
 def _check(
@@ -63,7 +63,9 @@ def arcface_naive(
         cosines = [feature @ vector for vector in classes]
         cosine, vector = cosines[own], classes[own]
         if feature.any() and vector.any():
-            difference, total = (torch.linalg.vector_norm(v) for v in (feature - vector, feature + vector))
+            difference, total = (
+                torch.linalg.vector_norm(v) for v in (feature - vector, feature + vector)
+            )
             sine = difference * total / 2
         else:
             sine = torch.ones_like(cosine)
@@ -151,9 +153,9 @@ def arcface_fused(
     if min(*features.shape, *weight.shape) < 2:
         return _arcface(features, label, weight, *options, divisor)
     return _compiled_arcface(
-        features.contiguous(),
-        label.contiguous(),
-        weight.contiguous(),
+        graph_input(features),
+        graph_input(label),
+        graph_input(weight),
         *(number(option) for option in options),
         None if divisor is None else number(divisor),
     )

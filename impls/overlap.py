@@ -1,5 +1,7 @@
 """Variants of the overlap losses, on tensors (N, C, *)."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -14,7 +16,7 @@ from impls.arguments import (
     require_shape,
     wide,
 )
-from impls.compiled import Compiled, number
+from impls.compiled import Compiled, graph_input, number
 
 ACTIVATIONS = ("none", "sigmoid", "softmax")
 
@@ -32,6 +34,11 @@ def _activate(values: Tensor, activation: str) -> Tensor:
     if activation == "sigmoid":
         return torch.sigmoid(values)
     return torch.softmax(values, dim=1) if activation == "softmax" else values
+
+
+def _rows(tensor: Tensor) -> Tensor:
+    """(N, C, *) as (N, C, S)."""
+    return tensor.reshape(*tensor.shape[:2], math.prod(tensor.shape[2:]))
 
 
 def _one_dice(p: Tensor, g: Tensor, smooth: float, squared: bool) -> Tensor:
@@ -108,8 +115,7 @@ def dice_vectorized(
 ) -> Tensor:
     """1 - (2I+s)/(P+G+s) of all masks at once."""
     _check(probs, target, smooth, activation, reduction)
-    rows = (tensor.flatten(2) if tensor.ndim > 2 else tensor[..., None] for tensor in (probs, target))
-    items = _dice(*rows, smooth, float(squared), float(batch), activation)
+    items = _dice(_rows(probs), _rows(target), smooth, float(squared), float(batch), activation)
     return _finish(items, batch, include_background, reduction, probs)
 
 
@@ -132,11 +138,11 @@ def dice_fused(
     Other options are inputs of the graph. Masks of a single voxel are not worth one.
     """
     _check(probs, target, smooth, activation, reduction)
-    rows = [tensor.reshape(*tensor.shape[:2], -1) for tensor in (probs, target.detach())]
+    p, g = _rows(probs), _rows(target.detach())
     options = (smooth, float(squared), float(batch))
-    if probs.numel() == 0 or rows[0].shape[2] < 2:
-        items = _dice(*rows, *options, activation)
+    if probs.numel() == 0 or p.shape[2] < 2:
+        items = _dice(p, g, *options, activation)
     else:
-        rows = [tensor.contiguous() for tensor in rows]
-        items = _compiled_dice(*rows, *(number(option) for option in options), activation)
+        numbers = (number(option) for option in options)
+        items = _compiled_dice(graph_input(p), graph_input(g), *numbers, activation)
     return _finish(items, batch, include_background, reduction, probs)

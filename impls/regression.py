@@ -13,7 +13,7 @@ from impls.arguments import (
     require_shape,
     wide,
 )
-from impls.compiled import Compiled, number
+from impls.compiled import Compiled, graph_input, number
 
 
 def _check(input: Tensor, target: Tensor, reduction: str) -> None:
@@ -60,5 +60,5 @@ def mse_fused(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tens
     if input.numel() < 2:
         return _mse(input, target, divisor)
     scale = None if divisor is None else number(divisor)
-    result = _compiled_mse(input.reshape(-1), target.reshape(-1), scale)
+    result = _compiled_mse(graph_input(input, -1), graph_input(target, -1), scale)
     return result.reshape(input.shape) if divisor is None else result

@@ -53,9 +53,7 @@ _ROWS = (
         },
         defects={
             "published_log_of_sigmoid": published.sigmoid_focal_published_log_of_sigmoid,
-            "published_probability_from_loss": (
-                published.sigmoid_focal_published_probability_from_loss
-            ),
+            "published_probability_from_loss": (published.sigmoid_focal_published_probability_from_loss),
         },
         laws=general.LAWS + classification.SIGMOID_FOCAL_LAWS,
         workloads=classification.SIGMOID_FOCAL_WORKLOADS,

@@ -52,15 +52,17 @@ class Loss:
     coupled: Callable[[Case], bool] = lambda case: False
     floor: Callable[[Case], float] = lambda case: 1.0
 
+    def known_arguments(self, case: Case) -> tuple[Argument, ...]:
+        """All tensor arguments, those that the case leaves out included."""
+        return self.arguments(case) if callable(self.arguments) else self.arguments
+
     def arguments_of(self, case: Case) -> tuple[Argument, ...]:
-        """The tensor arguments that a case holds (optional ones that are None left out)."""
-        known = self.arguments(case) if callable(self.arguments) else self.arguments
-        return tuple(argument for argument in known if case.values[argument.name] is not None)
+        """The tensor arguments that a case holds."""
+        return tuple(a for a in self.known_arguments(case) if case.values[a.name] is not None)
 
     def split(self, case: Case, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Positional tensors and keyword options, as the loss's signature wants them."""
-        known = self.arguments(case) if callable(self.arguments) else self.arguments
-        positional = [argument.name for argument in known if not argument.optional]
+        positional = [a.name for a in self.known_arguments(case) if not a.optional]
         options = {name: value for name, value in values.items() if name not in positional}
         return [values[name] for name in positional], options
 

@@ -8,8 +8,9 @@ move by one unit: that is the *spread*, the largest move over 16 random perturba
     budget = c max(1, |y|) + spread + smallest subnormal
 
 c max(1, |y|) is the *floor*. For a gradient entry, 1 and |y| are joined by the largest entry of its
-item's gradient (and by 1 / |row| where only the direction of a row matters), and all are multiplied by
-the upstream gradient. A sum may be off by what its items may be off by, together. Right means within 8 budgets, and u|y| once for the final rounding of a half type.
+item's gradient (and by 1 / |row| where only the direction of a row matters), and all are multiplied
+by the upstream gradient. A sum may be off by what its items may be off by, together. Right means
+within 8 budgets, and u|y| once for the final rounding of a half type.
 
 Where 64 units move the oracle by more than 512 spreads and 8 floors (kinks, ties, jumps) no single
 value is right: there the budget is infinite, and only finiteness is judged.
@@ -17,6 +18,7 @@ value is right: there the budget is infinite, and only finiteness is judged.
 The oracle runs in long double to judge float64, where the platform has it.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -34,6 +36,8 @@ FAR_FLOORS = 8.0
 PERTURBATIONS = 16
 STEP = 1e-100
 """The complex step."""
+MOST_MOVED = 300_000
+"""Cases with more elements than this are not perturbed: their budget has no spread."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +90,18 @@ def _moves(argument: Argument, position: int, array: Array) -> Array:
     return moves
 
 
-def _perturbed(argument: Argument, position: int, array: Array, unit: float) -> Array:
-    """The array, 16 copies moved by one unit, and 16 moved by 64 units: (33, *shape)."""
+def _perturbed(
+    argument: Argument, position: int, array: Array, unit: float, alone: bool = False
+) -> Array:
+    """The array, 16 copies moved by one unit, and 16 moved by 64 units: (33, *shape).
+
+    ``alone`` leaves the copies out, for arrays too large for them.
+    """
     if argument.kind == "label":
         return array
     array = array.astype(_precise(unit))
+    if alone:
+        return array[None]
     moves = _moves(argument, position, np.where(np.isfinite(array), array, 0))
     moves[PERTURBATIONS:] *= FAR
     stack = np.concatenate([array[None], array + unit * moves])
@@ -103,10 +114,10 @@ def _perturbed(argument: Argument, position: int, array: Array, unit: float) -> 
     return stack
 
 
-def _stacks(loss: Loss, case: Case, unit: float) -> dict[str, Array]:
+def _stacks(loss: Loss, case: Case, unit: float, alone: bool = False) -> dict[str, Array]:
     return {
-        argument.name: _perturbed(argument, position, _flat(argument, case[argument.name]), unit)
-        for position, argument in enumerate(loss.arguments_of(case))
+        a.name: _perturbed(a, position, _flat(a, case[a.name]), unit, alone)
+        for position, a in enumerate(loss.arguments_of(case))
     }
 
 
@@ -122,7 +133,8 @@ def _judged(answers: Array, floor: Array, smallest: float) -> Truth:
     value = answers[0]
     with np.errstate(invalid="ignore"):
         moves = np.abs(answers[1:] - value)
-    near, far = (part.max(axis=0) for part in (moves[:PERTURBATIONS], moves[PERTURBATIONS:]))
+    halves = (moves[:PERTURBATIONS], moves[PERTURBATIONS:])
+    near, far = (part.max(axis=0, initial=0) for part in halves)
     budget = floor + near + smallest
     with np.errstate(invalid="ignore"):
         sure = np.isfinite(value) & (far <= FAR_SPREADS * near + FAR_FLOORS * (floor + smallest))
@@ -133,12 +145,16 @@ def _judged(answers: Array, floor: Array, smallest: float) -> Truth:
     )
 
 
+def elements(case: Case) -> int:
+    """How many numbers a case holds."""
+    return sum(value.size for value in case.values.values() if isinstance(value, np.ndarray))
+
+
 @lru_cache(maxsize=100_000)
 def true_items(loss: Loss, case: Case, unit: float, smallest: float) -> Truth:
     """The items, in their shape."""
-    answers = _ask(loss, case, _stacks(loss, case, unit))
-    if answers.ndim < 2 or len(answers) != 1 + 2 * PERTURBATIONS:
-        raise AssertionError(f"{loss.name}: the oracle's items lost the leading axes")
+    alone = elements(case) > MOST_MOVED
+    answers = _ask(loss, case, _stacks(loss, case, unit, alone))
     truth = _judged(answers, unit * np.maximum(loss.floor(case), np.abs(answers[0])), smallest)
     shape = items_shape(loss, case)
     return Truth(*(part.reshape(shape) for part in (truth.value, truth.budget, truth.floor)))
@@ -154,7 +170,7 @@ def items_shape(loss: Loss, case: Case) -> tuple[int, ...]:
 def true_total(loss: Loss, case: Case, unit: float, smallest: float, mean: bool) -> Truth:
     """The sum or mean; it may be off by what its items may be off by."""
     items = true_items(loss, case, unit, smallest)
-    divisor = _divisor(loss, case, items.value.size) if mean else 1.0
+    divisor = divisor_of(loss, case) if mean else 1.0
     if divisor == 0:
         return Truth(np.zeros(()), np.full((), smallest), np.full((), smallest))
     total = np.asarray(items.value.sum())
@@ -175,9 +191,10 @@ def _long(case: Case) -> Case:
     return Case(values, case.seed)
 
 
-def _divisor(loss: Loss, case: Case, count: int) -> float:
+def divisor_of(loss: Loss, case: Case) -> float:
+    """What the mean of a case divides by."""
     if loss.divisor is None:
-        return float(count)
+        return float(math.prod(items_shape(loss, case)))
     tensors, options = loss.split(case, case.values)
     return loss.divisor(*tensors, **options)
 
@@ -193,11 +210,10 @@ def true_gradient(
     loss: Loss, case: Case, name: str, unit: float, smallest: float, reduction: str
 ) -> Truth:
     """The gradient to an argument: for reduction none under :func:`upstream`, else of sum or mean."""
-    shape = items_shape(loss, case)
     weighted, plain = _gradients(loss, case, name, unit, smallest)
     if reduction == "none":
         return weighted
-    divisor = _divisor(loss, case, int(np.prod(shape))) if reduction == "mean" else 1.0
+    divisor = divisor_of(loss, case) if reduction == "mean" else 1.0
     if divisor == 0:
         zero = np.zeros(case[name].shape)
         return Truth(zero, zero + smallest, zero + smallest)
@@ -207,9 +223,7 @@ def true_gradient(
 
 
 @lru_cache(maxsize=20_000)
-def _gradients(
-    loss: Loss, case: Case, name: str, unit: float, smallest: float
-) -> tuple[Truth, Truth]:
+def _gradients(loss: Loss, case: Case, name: str, unit: float, smallest: float) -> tuple[Truth, Truth]:
     """By complex step, under :func:`upstream` and under ones.
 
     Where items depend on their own row of the argument alone, one step moves all rows at once.
@@ -249,7 +263,27 @@ def _gradients(
             scaled = np.broadcast_to(unit * direction * share, shape)
             floor = np.maximum(floor, scaled.reshape(rows, steps))
         truth = _judged(answers, floor, smallest)
-        truths.append(
-            Truth(*(p.reshape(original) for p in (truth.value, truth.budget, truth.floor)))
-        )
+        truths.append(Truth(*(p.reshape(original) for p in (truth.value, truth.budget, truth.floor))))
     return truths[0], truths[1]
+
+
+def some_gradients(
+    loss: Loss, case: Case, name: str, places: Array, unit: float, smallest: float
+) -> Truth:
+    """The gradient of the sum, at a few flat places of an argument of a large case."""
+    alone = elements(case) * len(places) * (1 + 2 * PERTURBATIONS) > 20 * MOST_MOVED
+    stacks = _stacks(loss, case, unit, alone)
+    array = stacks[name]
+    directions = np.zeros((len(places), array[0].size))
+    directions[np.arange(len(places)), places] = 1
+    directions = directions.reshape(len(places), *array.shape[1:])
+    stepped = {
+        other: stack if stack.dtype.kind == "i" else stack[:, None] for other, stack in stacks.items()
+    }
+    stepped[name] = array[:, None] + np.asarray(1j * STEP, np.result_type(array, 1j)) * directions
+    answers = _ask(loss, case, stepped)
+    slopes = (answers.imag / STEP).reshape(*answers.shape[:2], -1)
+    items = np.abs(answers.real[0]).reshape(len(places), -1)
+    concerned = slopes[0] != 0
+    sizes = np.maximum(loss.floor(case), np.maximum(items, np.abs(slopes[0]))) * concerned
+    return _judged(slopes.sum(axis=-1), unit * np.maximum(1, sizes.sum(axis=-1)), smallest)

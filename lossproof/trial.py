@@ -38,8 +38,7 @@ class Call:
 class Outcome:
     """What one call gave."""
 
-    name: str
-    result: torch.Tensor
+    number: int
     value: Array
     gradients: Mapping[str, Array]
     facts: Facts
@@ -74,6 +73,8 @@ class TorchTrial:
         self.arguments = loss.arguments_of(case)
         self.coupled = loss.coupled(case)
         self.calls: list[Call] = []
+        self.reported: list[Exception] = []
+        """Failures that a finding tells of already."""
         self._kept: dict[Call, Outcome | Exception] = {}
 
     # What laws ask
@@ -96,10 +97,10 @@ class TorchTrial:
                 f"shape is {outcome.value.shape}, not {truth.value.shape} ({reduction})",
                 Measured.exact(np.nan),
                 Measured.exact(np.nan),
-                assertion=f"{outcome.name}.shape == {truth.value.shape}",
+                assertion=f"result_{outcome.number}.shape == {truth.value.shape}",
             )
         budget = truth.floor if tight else truth.budget
-        return self._measured(outcome.value, truth.value, budget, outcome.name)
+        return self._measured(outcome.value, truth.value, budget, f"value_{outcome.number}")
 
     def gradient(
         self, name: str, case: Case | None = None, *, reduction: str = "none", track: str = "all"
@@ -107,16 +108,14 @@ class TorchTrial:
         call = Call(case or self.case, reduction, "contiguous", track, backward=True)
         outcome = self._outcome(call, keep=case is None)
         truth = self._true_gradient(name, call.case, reduction)
-        label = f"gradient_of_{outcome.name}_to_{name}"
+        label = f"gradient_{outcome.number}_{name}"
         return self._measured(outcome.gradients[name], truth.value, truth.budget, label)
 
     def truth(self, case: Case | None = None, *, reduction: str = "none") -> Measured:
         truth = self._truth(case or self.case, reduction)
         return self._oracles(truth)
 
-    def true_gradient(
-        self, name: str, case: Case | None = None, *, reduction: str = "none"
-    ) -> Measured:
+    def true_gradient(self, name: str, case: Case | None = None, *, reduction: str = "none") -> Measured:
         return self._oracles(self._true_gradient(name, case or self.case, reduction))
 
     def upstream(self, case: Case | None = None) -> Array:
@@ -209,7 +208,7 @@ class TorchTrial:
             tuple(n for n, t in inputs.items() if _aliased(t, result)),
         )
         gradients = self._gradients(call, result, inputs, name) if call.backward else {}
-        return Outcome(name, result, to_array(result), gradients, facts)
+        return Outcome(len(self.calls), to_array(result), gradients, facts)
 
     def _gradients(
         self,
@@ -245,8 +244,12 @@ def to_array(tensor: torch.Tensor) -> Array:
 
 
 def _same(first: torch.Tensor, second: torch.Tensor) -> bool:
-    return first.shape == second.shape and torch.equal(first.nan_to_num(nan=1.5), second.nan_to_num(nan=1.5))
+    return first.shape == second.shape and torch.equal(
+        first.nan_to_num(nan=1.5), second.nan_to_num(nan=1.5)
+    )
 
 
 def _aliased(first: torch.Tensor, second: torch.Tensor) -> bool:
-    return first.numel() > 0 and first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()
+    return (
+        first.numel() > 0 and first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()
+    )

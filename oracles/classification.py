@@ -1,5 +1,7 @@
 """Oracles of the classification losses."""
 
+from typing import Any
+
 import numpy as np
 
 from oracles.numeric import (
@@ -102,7 +104,11 @@ def cross_entropy(
     require(
         np.isfinite(rows) | impossible, "logits", "finite (-inf only off target, unsmoothed) numbers"
     )
-    options = {"weight": weight, "label_smoothing": label_smoothing, "ignore_index": ignore_index}
+    options: dict[str, Any] = {
+        "weight": weight,
+        "label_smoothing": label_smoothing,
+        "ignore_index": ignore_index,
+    }
     items = cross_entropy_items(flatten(logits, 2), flatten(target, 1), **options)
     divisor = cross_entropy_divisor(logits, target, **options)
     return reduce(items.reshape(shape), reduction, divisor)

@@ -5,11 +5,12 @@ changes a branch; nothing calls ``abs``, ``maximum`` or ``log1p`` on complex num
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -113,5 +114,3 @@ def require_between(name: str, value: Array | float, low: float, high: float) ->
 
 def require_finite(name: str, array: Array) -> None:
     require(np.isfinite(array), name, "finite numbers")
-
-

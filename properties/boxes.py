@@ -195,9 +195,7 @@ PAIR_WORKLOADS = (
     Workload("DETR, 16 images", "about 7 objects an image on COCO, arXiv 2005.12872", 117, _matched),
     Workload("YOLO, 64 images", "about 20 matched cells an object, YOLOv5", 9_344, _matched),
     Workload("RetinaNet, 1 image", "all anchors at 800 px, arXiv 1708.02002", 120_087, _matched),
-    Workload(
-        "RetinaNet, 16 images", "all anchors, arXiv 1708.02002", 1_921_392, _matched, gpu=True
-    ),
+    Workload("RetinaNet, 16 images", "all anchors, arXiv 1708.02002", 1_921_392, _matched, gpu=True),
 )
 
 

@@ -1,6 +1,6 @@
 """A case: one set of arguments of a loss, and what the harness must know of each argument."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -65,6 +65,12 @@ def spacing_at(values: npt.ArrayLike, dtype: str) -> Array:
     magnitude = np.clip(np.abs(np.nan_to_num(values)), facts.smallest, facts.largest)
     exponent = np.frexp(magnitude)[1] - facts.bits
     return np.maximum(np.ldexp(1.0, exponent), facts.smallest)
+
+
+def take_rows(case: "Case", arguments: Iterable["Argument"], rows: Any) -> "Case":
+    """The case with only these rows of its batch, in this order."""
+    batched = [argument.name for argument in arguments if argument.batched]
+    return case.changed(**{name: case[name][rows] for name in batched})
 
 
 # How one rounding unit may move an argument; see lossproof/tolerance.py.
@@ -171,7 +177,8 @@ class Workload:
     """A realistic input: where it comes from, and how to make one.
 
     ``make(rng, rows)`` draws a case with that many entries along axis 0; ``rows`` is the real size.
-    ``gpu`` marks sizes that are too large for a CPU's patience.
+    ``gpu`` marks sizes that are too large for a CPU's patience; ``fingerprint`` is a hash of the
+    file that a workload was read from.
     """
 
     name: str
@@ -179,6 +186,12 @@ class Workload:
     rows: int
     make: Callable[[np.random.Generator, int], Case]
     gpu: bool = False
+    fingerprint: str = ""
+
+    def elements(self, rows: int) -> int:
+        """How many elements the first argument has with that many rows: the size of a workload."""
+        case = self.make(np.random.default_rng(0), 1)
+        return rows * int(next(iter(case.values.values())).size)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def _softmax(draw_: st.DrawFn) -> dict[str, object]:
     ignore_index = draw_(st.sampled_from([-100, -100, 255, 0]))
     ignored = draw_(draw.arrays(items, st.just(0.0), draw.hard)) == 1
     label = st.integers(0, classes - 1)
-    target = draw_(draw.arrays(items, label, dtype="i8"))  # type: ignore[arg-type]
+    target = draw_(draw.arrays(items, label, dtype="i8"))
     smoothing = draw_(st.sampled_from([0.0, 0.0, 0.1, 1.0]) | draw.unit_interval)
     rows = np.moveaxis(logits, 1, -1)
     if smoothing == 0 and draw_(st.booleans()):
@@ -337,9 +337,7 @@ def _detector(rng: np.random.Generator, rows: int, classes: int) -> Case:
 
 CROSS_ENTROPY_WORKLOADS = (
     Workload("CIFAR-10", "128 images, 10 classes", 128, lambda r, n: _classifier(r, n, 10)),
-    Workload(
-        "ImageNet", "256 images, 1,000 classes", 256, lambda r, n: _classifier(r, n, 1000)
-    ),
+    Workload("ImageNet", "256 images, 1,000 classes", 256, lambda r, n: _classifier(r, n, 1000)),
     Workload(
         "Cityscapes",
         "2 crops of 256 x 512 pixels, 19 classes",
@@ -356,20 +354,29 @@ CROSS_ENTROPY_WORKLOADS = (
 )
 SIGMOID_FOCAL_WORKLOADS = (
     Workload(
-        "Deformable DETR", "300 queries, 91 classes, arXiv 2010.04159", 300,
+        "Deformable DETR",
+        "300 queries, 91 classes, arXiv 2010.04159",
+        300,
         lambda r, n: _detector(r, n, 91),
     ),
     Workload(
-        "FCOS, 1 image", "21,486 locations at 800 x 1,024 px, 80 classes, arXiv 1904.01355", 21_486,
+        "FCOS, 1 image",
+        "21,486 locations at 800 x 1,024 px, 80 classes, arXiv 1904.01355",
+        21_486,
         lambda r, n: _detector(r, n, 80),
     ),
     Workload(
-        "RetinaNet, 1 image", "120,087 anchors at 800 px, 80 classes, arXiv 1708.02002", 120_087,
+        "RetinaNet, 1 image",
+        "120,087 anchors at 800 px, 80 classes, arXiv 1708.02002",
+        120_087,
         lambda r, n: _detector(r, n, 80),
     ),
     Workload(
-        "RetinaNet, 16 images", "1.9 million anchors, 80 classes, arXiv 1708.02002", 1_921_392,
-        lambda r, n: _detector(r, n, 80), gpu=True,
+        "RetinaNet, 16 images",
+        "1.9 million anchors, 80 classes, arXiv 1708.02002",
+        1_921_392,
+        lambda r, n: _detector(r, n, 80),
+        gpu=True,
     ),
 )
 

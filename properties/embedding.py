@@ -28,7 +28,7 @@ def _directions(draw_: st.DrawFn) -> dict[str, object]:
     elements = draw.numbers(-2.0, 2.0, [0.0, 1.0, -1.0], smallest=2.0**-20)
     features = draw_(draw.arrays((batch, size), elements))
     weight = draw_(draw.arrays((classes, size), elements))
-    label = draw_(draw.arrays((batch,), st.integers(0, classes - 1), dtype="i8"))  # type: ignore[arg-type]
+    label = draw_(draw.arrays((batch,), st.integers(0, classes - 1), dtype="i8"))
     special = draw_(st.sampled_from(["none", "none", "none", "aligned", "opposite", "zero"]))
     factor = {"none": None, "aligned": 1.0, "opposite": -1.0, "zero": 0.0}[special]
     if factor is not None:
@@ -161,9 +161,7 @@ def _faces(rng: np.random.Generator, rows: int, classes: int, size: int) -> Case
 
 
 ARCFACE_WORKLOADS = (
-    Workload(
-        "CUB-200", "32 images, 100 classes, 64 dimensions", 32, lambda r, n: _faces(r, n, 100, 64)
-    ),
+    Workload("CUB-200", "32 images, 100 classes, 64 dimensions", 32, lambda r, n: _faces(r, n, 100, 64)),
     Workload(
         "CASIA-WebFace",
         "128 faces, 10,572 people, 512 dimensions, arXiv 1411.7923",

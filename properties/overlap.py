@@ -1,5 +1,7 @@
 """Domains, laws and workloads of the overlap losses."""
 
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -8,7 +10,7 @@ from oracles import overlap as oracle
 from oracles.numeric import flatten
 from properties import draw
 from properties.case import Argument, Array, BadCall, Case, Workload
-from properties.trial import Measured, Trial, assume, at_least, at_most, between, equal
+from properties.trial import Measured, Trial, assume, at_most, between, equal
 
 ARGUMENTS = (
     Argument("probs", "probability", gradient=True, learned=True, flat_from=2),
@@ -80,7 +82,7 @@ def _hard(trial: Trial) -> Case:
     return case.changed(probs=np.rint(case["probs"]), target=np.rint(case["target"]))
 
 
-def _oracle_options(case: Case) -> dict[str, object]:
+def _oracle_options(case: Case) -> dict[str, Any]:
     names = ("smooth", "batch", "include_background", "activation")
     return {name: case[name] for name in names}
 

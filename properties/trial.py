@@ -48,8 +48,7 @@ class Measured:
         return Measured(*(change(part) for part in parts), expression)
 
     def __getitem__(self, index: Any) -> "Measured":
-        code = repr(index.tolist()) if isinstance(index, np.ndarray) else repr(index)
-        return self._each(lambda part: part[index], f"({self.expression})[{code}]")
+        return self._each(lambda part: part[index], f"({self.expression})[{_index(index)}]")
 
     def __mul__(self, factor: Any) -> "Measured":
         size = np.abs(factor)
@@ -88,8 +87,17 @@ class Measured:
 def concatenate(parts: list[Measured], axis: int = 0) -> Measured:
     """Measured numbers, one after the other."""
     fields = ("value", "budget", "rounding", "overflow")
-    joined = [np.concatenate([getattr(part, name) for part in parts], axis) for name in fields]
-    return Measured(*joined, f"torch.cat([{', '.join(part.expression for part in parts)}], {axis})")
+    value, budget, rounding, overflow = (
+        np.concatenate([getattr(part, name) for part in parts], axis) for name in fields
+    )
+    code = f"torch.cat([{', '.join(part.expression for part in parts)}], {axis})"
+    return Measured(value, budget, rounding, overflow, code)
+
+
+def _index(index: Any) -> str:
+    if isinstance(index, tuple):
+        return "".join(f"{_index(part)}, " for part in index)
+    return repr(index.tolist() if isinstance(index, np.ndarray) else index)
 
 
 def _literal(value: Any) -> str:
@@ -130,21 +138,24 @@ class NotApplicable(Exception):
     """The law says nothing about this case."""
 
 
-def assume(condition: object) -> None:
+def assume(condition: Any) -> None:
     """Leave the law unless the condition holds: it says nothing about this case."""
     if not np.all(condition):
         raise NotApplicable
 
 
 def budgets_used(got: Measured, wanted: Measured) -> Array:
-    """How many budgets lie between the two, beyond the final rounding; NaN counts as infinite."""
-    with np.errstate(invalid="ignore", divide="ignore"):
+    """How many budgets lie between the two, beyond the final rounding.
+
+    NaN on one side is infinitely far; on both, it is the same (and never what an oracle says).
+    """
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         error = np.abs(got.value - wanted.value) - (got.rounding + wanted.rounding)
         error = np.where(got.value == wanted.value, 0, error)
         used = error / (got.budget + wanted.budget)
     used = np.where(error <= 0, 0, used)
     used = np.where(got.overflow | wanted.overflow, 0, used)
-    return np.where(np.isnan(got.value) | np.isnan(wanted.value), np.inf, used)
+    return np.where(np.isnan(got.value) != np.isnan(wanted.value), np.inf, np.nan_to_num(used))
 
 
 def equal(got: Measured, wanted: Measured, reason: str = "the two differ") -> None:
@@ -170,9 +181,7 @@ def between(got: Measured, low: float, high: float) -> None:
     at_most(got, Measured.exact(high))
 
 
-def _judge(
-    got: Measured, wanted: Measured, used: Array, reason: str, relation: Relation
-) -> None:
+def _judge(got: Measured, wanted: Measured, used: Array, reason: str, relation: Relation) -> None:
     worst = float(np.max(used, initial=0))
     if worst > BUDGETS:
         raise Broken(reason, got, wanted, worst, relation)
@@ -217,9 +226,7 @@ class Trial(Protocol):
     def truth(self, case: Case | None = None, *, reduction: str = "none") -> Measured:
         """The oracle's value."""
 
-    def true_gradient(
-        self, name: str, case: Case | None = None, *, reduction: str = "none"
-    ) -> Measured:
+    def true_gradient(self, name: str, case: Case | None = None, *, reduction: str = "none") -> Measured:
         """The oracle's gradient; its budget is infinite where it can't be judged."""
 
     def facts(self, case: Case | None = None, *, reduction: str = "none") -> "Facts":

@@ -1,0 +1,361 @@
+"""Choosing: verify every variant, time the correct ones, and decide, or call it a tie."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from lossproof import cache
+from lossproof.catalog import CATALOG
+from lossproof.lookup import find, require_device
+from lossproof.loss import Loss, Variant
+from lossproof.machine import environment, peak_bytes
+from lossproof.measure import (
+    BACKWARD,
+    PASSES,
+    SLOW,
+    Batch,
+    Interrupted,
+    Timing,
+    copy_runner,
+    estimate,
+    interleaved,
+    median_interval,
+)
+from lossproof.recheck import recheck
+from lossproof.verdict import Verdict
+from lossproof.verify import verify
+from properties.case import Workload
+
+MARGIN = 0.02
+"""A variant must be faster by more than this share, or it is a tie."""
+IMPOSSIBLE = 4.0
+"""A time this many times below that of copying the least bytes is refused."""
+COPY = "copy"
+
+Report = Callable[[str, int, int], object]
+"""Called with what is being done, how much of it is done, and of how much."""
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """No progress is shown."""
+
+
+@dataclass
+class Row:
+    """One variant in a table.
+
+    Attributes:
+        outcome: the verdict, or "refused" where timing found something wrong.
+        note: the laws broken, or why there is no time.
+        budgets: the largest error seen, in budgets; right is at most 8.
+        ulps: the largest error of an item, in units in the last place (of 1 at least).
+        timings: by pass.
+        peak_bytes: memory held at once by forward and backward, beside the inputs.
+    """
+
+    variant: str
+    outcome: str
+    note: str = ""
+    budgets: float = math.nan
+    ulps: float = math.nan
+    timings: dict[str, Timing] = field(default_factory=dict)
+    peak_bytes: int | None = None
+
+
+@dataclass
+class Choice:
+    """The decision for one loss, device, dtype and size.
+
+    Attributes:
+        workload, source: the input, and where it comes from.
+        size: elements of the first argument.
+        table: a row for each variant, the simplest first.
+        limits: by pass, the timing of a copy that moves the least possible bytes.
+        winners: by pass, the variant to use.
+        ties: by pass, the variants that can't be told from the fastest, the winner included.
+        interrupted: whether Ctrl-C cut the rounds short.
+    """
+
+    loss: str
+    device: str
+    machine: str
+    dtype: str
+    workload: str
+    source: str
+    size: int
+    threads: int
+    table: list[Row] = field(default_factory=list)
+    limits: dict[str, Timing] = field(default_factory=dict)
+    winners: dict[str, str] = field(default_factory=dict)
+    ties: dict[str, list[str]] = field(default_factory=dict)
+    interrupted: bool = False
+
+    @property
+    def variant(self) -> str | None:
+        """The variant to train with: the winner of forward and backward."""
+        return self.winners.get(BACKWARD)
+
+    @property
+    def function(self) -> Variant | None:
+        """The variant itself."""
+        return CATALOG[self.loss].variants[self.variant] if self.variant else None
+
+    @property
+    def tie(self) -> bool:
+        """Whether another variant is as fast in training."""
+        return len(self.ties.get(BACKWARD, ())) > 1
+
+
+def choose(
+    loss: str,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype | str = torch.float32,
+    size: int | None = None,
+    threads: int | None = None,
+    report: Report = _silent,
+) -> Choice:
+    """Which variant of a loss to use on this machine, with the evidence.
+
+    Verdicts and timings are kept on disk, so the second call is immediate.
+
+    Args:
+        loss: a name in the catalogue.
+        device: "cpu", "cuda" or what torch.accelerator offers.
+        dtype: one floating dtype.
+        size: elements of the first argument; default: the largest workload that is not for a GPU.
+        threads: of torch; default: as many as torch uses.
+        report: called while it works.
+
+    Raises:
+        ValueError: unknown loss, dtype or device, a size or a number of threads below 1.
+    """
+    row = find("loss", loss, CATALOG)
+    workload = default_workloads(row)[-1] if size is None else workload_of_size(row, size)
+    verdicts = verdicts_of(row, device, dtype, report=report)
+    return choose_for(row, workload, verdicts, device, dtype, threads, report)
+
+
+def default_workloads(loss: Loss) -> list[Workload]:
+    """The workloads that a CPU can be asked to run."""
+    return [workload for workload in loss.workloads if not workload.gpu]
+
+
+def workload_of_size(loss: Loss, size: int) -> Workload:
+    """The workload nearest in size, with as many rows as make the size asked for."""
+    if size < 1:
+        raise ValueError(f"size: expected at least 1 element, got {size}")
+    sizes = {workload.elements(workload.rows): workload for workload in loss.workloads}
+    nearest = sizes[min(sizes, key=lambda known: abs(math.log(known / size)))]
+    rows = max(1, round(size / nearest.elements(1)))
+    name = f"{size:,} elements like {nearest.name}"
+    return Workload(name, nearest.source, rows, nearest.make)
+
+
+def _dtype_name(dtype: torch.dtype | str) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def verdicts_of(
+    loss: Loss,
+    device: str,
+    dtype: torch.dtype | str,
+    variants: Iterable[str] | None = None,
+    examples: int = 100,
+    report: Report = _silent,
+) -> dict[str, Verdict]:
+    """The verdict on each variant, from disk where it is known."""
+    require_device(device)
+    names = list(variants or loss.variants)
+    verdicts = {}
+    for name in names:
+        what = f"verify {loss.name} {name}"
+        verdicts[name] = cached_verdict(
+            loss, name, device, [_dtype_name(dtype)], examples, 0, _part(report, what)
+        )
+    return verdicts
+
+
+def _part(report: Report, what: str) -> Callable[[int, int], object]:
+    return lambda done, total: report(what, done, total)
+
+
+def cached_verdict(
+    loss: Loss,
+    variant: str,
+    device: str,
+    dtypes: list[str],
+    examples: int,
+    seed: int,
+    progress: Callable[[int, int], object],
+) -> Verdict:
+    """The verdict on a variant or defect of the catalogue, from disk where it is known."""
+    key = {
+        **environment(device),
+        "loss": loss.name,
+        "variant": variant,
+        "dtypes": dtypes,
+        "examples": examples,
+        "seed": seed,
+    }
+    kept = cache.load("verdicts", key)
+    if kept is not None:
+        return Verdict.from_plain(kept)
+    function = {**loss.variants, **loss.defects}[variant]
+    verdict = verify(
+        function,
+        loss,
+        device=device,
+        dtypes=dtypes,
+        examples=examples,
+        seed=seed,
+        progress=progress,
+    )
+    cache.store("verdicts", key, verdict)
+    return verdict
+
+
+def choose_for(
+    loss: Loss,
+    workload: Workload,
+    verdicts: Mapping[str, Verdict],
+    device: str,
+    dtype: torch.dtype | str,
+    threads: int | None = None,
+    report: Report = _silent,
+) -> Choice:
+    """Time the correct variants on a workload and decide.
+
+    After Ctrl-C the choice rests on the rounds made so far, says so, and is not kept on disk.
+    """
+    threads = torch.get_num_threads() if threads is None else threads
+    if threads < 1:
+        raise ValueError(f"threads: expected at least 1, got {threads}")
+    key: dict[str, Any] = {
+        **environment(device),
+        "loss": loss.name,
+        "outcomes": {name: verdict.outcome for name, verdict in verdicts.items()},
+        "dtype": _dtype_name(dtype),
+        "threads": threads,
+        "workload": [workload.name, workload.rows, workload.fingerprint],
+    }
+    kept = cache.load("choices", key)
+    if kept is not None:
+        return choice_from_plain(kept)
+    case = workload.make(np.random.default_rng(0), workload.rows)
+    batch = Batch.of(loss, case, getattr(torch, _dtype_name(dtype)), device)
+    choice = Choice(
+        loss.name,
+        device,
+        key["device"],
+        _dtype_name(dtype),
+        workload.name,
+        workload.source,
+        batch.size,
+        threads,
+    )
+    for name, verdict in verdicts.items():
+        choice.table.append(_row(name, verdict, choice.dtype))
+    _time(choice, loss, batch, report)
+    if not choice.interrupted:
+        cache.store("choices", key, choice)
+    return choice
+
+
+def _row(name: str, verdict: Verdict, dtype: str) -> Row:
+    note = f"breaks {', '.join(verdict.laws_broken[:2])}" if verdict.findings else ""
+    if len(verdict.laws_broken) > 2:
+        note += f" and {len(verdict.laws_broken) - 2} more"
+    budgets, ulps = verdict.budgets.get(dtype, math.nan), verdict.ulps.get(dtype, math.nan)
+    return Row(name, verdict.outcome, note, budgets, ulps)
+
+
+def _time(choice: Choice, loss: Loss, batch: Batch, report: Report) -> None:
+    """Fill in timings, memory and the decision of each pass."""
+    for pass_name in PASSES:
+        backward = pass_name == BACKWARD
+        runners: dict[str, Callable[[], Any]] = {}
+        for row in choice.table:
+            if row.outcome == "correct" and not _too_slow(row, loss, batch, backward, choice.threads):
+                runners[row.variant] = batch.runner(loss.variants[row.variant], backward)
+        if backward:
+            for row in choice.table:
+                if row.variant in runners:
+                    row.peak_bytes = peak_bytes(runners[row.variant], batch.device)
+        runners[COPY] = copy_runner(batch.least_bytes(backward), batch.device)
+        what = f"time {loss.name}, {choice.workload}, {pass_name}"
+        try:
+            timings = interleaved(runners, choice.threads, _part(report, what))
+        except Interrupted as stopped:
+            timings, choice.interrupted = stopped.timings, True
+        if timings:
+            choice.limits[pass_name] = timings.pop(COPY)
+        for row in choice.table:
+            if row.variant in timings:
+                row.timings[pass_name] = timings[row.variant]
+                if not choice.interrupted:
+                    _recheck(row, loss, batch, runners[row.variant], choice.limits[pass_name])
+        decide(choice, pass_name)
+        if choice.interrupted:
+            return
+
+
+def _too_slow(row: Row, loss: Loss, batch: Batch, backward: bool, threads: int) -> bool:
+    if "too slow" in row.note:
+        return True
+    expected = estimate(loss.variants[row.variant], batch, backward, threads)
+    if expected > SLOW:
+        row.note = f"too slow: about {expected:.0f} s a call, extrapolated"
+    return expected > SLOW
+
+
+def _recheck(row: Row, loss: Loss, batch: Batch, run: Callable[[], Any], limit: Timing) -> None:
+    """Refuse what timing has shown to be wrong, or too fast to be true."""
+    value, gradients = run()
+    checked = recheck(loss.variants[row.variant], batch, value, gradients)
+    row.budgets = max(row.budgets, checked.budgets)
+    row.ulps = max(row.ulps, checked.ulps)
+    if checked.fault:
+        row.outcome, row.note = "refused", checked.fault
+    elif any(timing.median * IMPOSSIBLE < limit.median for timing in row.timings.values()):
+        row.outcome, row.note = "refused", "faster than memory can be read"
+
+
+def decide(choice: Choice, pass_name: str) -> None:
+    """The fastest correct variant, or the simplest of those that can't be told from it.
+
+    Rounds go together, so two variants are compared by the ratio of their times in each round.
+    """
+    timed = {
+        row.variant: row.timings[pass_name]
+        for row in choice.table
+        if row.outcome == "correct" and pass_name in row.timings
+    }
+    if not timed:
+        return
+    fastest = min(timed, key=lambda name: timed[name].median)
+    tied = []
+    for name, timing in timed.items():
+        ratios = np.divide(timing.seconds, timed[fastest].seconds)
+        if name == fastest or median_interval(ratios.tolist())[0] <= 1 + MARGIN:
+            tied.append(name)
+    choice.winners[pass_name], choice.ties[pass_name] = tied[0], tied
+
+
+def choice_from_plain(kept: dict[str, Any]) -> Choice:
+    """A choice as the cache holds it."""
+
+    def timing(value: dict[str, Any]) -> Timing:
+        return Timing(tuple(value["seconds"]))
+
+    rows = []
+    for row in kept["table"]:
+        timings = {name: timing(value) for name, value in row["timings"].items()}
+        numbers = {name: float(row[name]) for name in ("budgets", "ulps")}
+        rows.append(Row(**{**row, **numbers, "timings": timings}))
+    limits = {name: timing(value) for name, value in kept["limits"].items()}
+    return Choice(**{**kept, "table": rows, "limits": limits})

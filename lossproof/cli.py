@@ -1,0 +1,236 @@
+"""The command line: list, verify, choose."""
+
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from lossproof import report
+from lossproof.cache import plain
+from lossproof.catalog import CATALOG
+from lossproof.choose import (
+    Choice,
+    cached_verdict,
+    choose_for,
+    default_workloads,
+    verdicts_of,
+    workload_of_size,
+)
+from lossproof.inputs import load_workload
+from lossproof.lookup import find, require_device
+from lossproof.loss import Loss
+from lossproof.machine import environment
+from lossproof.verdict import Verdict
+from properties.case import DTYPES, Workload
+
+BAD_USAGE, WRONG, INTERRUPTED = 2, 1, 130
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Which implementation of a loss is right, and which of the right ones is fastest here?",
+)
+errors = Console(stderr=True)
+
+Losses = Annotated[list[str] | None, typer.Argument(metavar="[LOSS]...", help="default: all")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or another accelerator of this machine")]
+Json = Annotated[Path | None, typer.Option("--json", help="write everything to this file")]
+Examples = Annotated[int, typer.Option(min=1, help="generated cases for each dtype")]
+
+
+def main() -> None:
+    """Run the command line."""
+    warnings.showwarning = lambda message, *rest: errors.print(f"warning: {message}", style="yellow")
+    app()
+
+
+@app.command(name="list")
+def list_losses(losses: Losses = None) -> None:
+    """Show the losses with their variants, laws and papers; or all about those named."""
+    out = report.console()
+    if not losses:
+        out.print(report.catalogue_table(CATALOG.values()))
+        return
+    with _usage():
+        rows = _losses(losses)
+    for row in rows:
+        out.print(report.loss_report(row))
+
+
+@app.command()
+def verify(
+    losses: Losses = None,
+    variant: Annotated[list[str] | None, typer.Option(help="only this variant or defect")] = None,
+    device: Device = "cpu",
+    dtype: Annotated[list[str] | None, typer.Option(help="default: all four")] = None,
+    examples: Examples = 100,
+    seed: Annotated[int, typer.Option(help="of the generated cases")] = 0,
+    json_file: Json = None,
+) -> None:
+    """Check every variant against the oracle and the laws; exit 1 if something is wrong.
+
+    Without --variant the published defects are checked as well: each must be rejected.
+    """
+    with _usage():
+        rows = _losses(losses)
+        names = [find("dtype", name, DTYPES).name for name in dtype or DTYPES]
+        require_device(device)
+        asked = _implementations(rows, variant)
+    out = report.console()
+    verdicts: dict[tuple[str, str], Verdict] = {}
+    stopped = False
+    try:
+        with _progress() as shown:
+            for loss, name in asked:
+                step = _step(shown, f"{loss.name} {name}")
+                verdict = cached_verdict(loss, name, device, names, examples, seed, step)
+                verdicts[loss.name, name] = verdict
+    except KeyboardInterrupt:
+        stopped = True
+    defects = {key: verdict for key, verdict in verdicts.items() if _is_defect(key)}
+    variants = {key: verdict for key, verdict in verdicts.items() if not _is_defect(key)}
+    expected = variant is None
+    wrong = [key for key, verdict in verdicts.items() if _is_bad(key, verdict, expected)]
+    if variants:
+        out.print(report.verdict_table(variants, defects=False))
+    if defects:
+        out.print(report.verdict_table(defects, defects=expected))
+    for key in wrong:
+        out.print(f"\n{key[0]} {key[1]}: {verdicts[key].outcome}", style="red")
+        out.print(report.findings_text(verdicts[key]), markup=False, highlight=False, soft_wrap=True)
+    _write(json_file, {"environment": environment(device), "verdicts": _listed(verdicts)})
+    if stopped:
+        errors.print(f"interrupted: {len(verdicts)} of {len(asked)} verdicts are kept", style="yellow")
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(WRONG if wrong else 0)
+
+
+@app.command()
+def choose(
+    losses: Losses = None,
+    device: Device = "cpu",
+    dtype: Annotated[str, typer.Option(help="one of " + ", ".join(DTYPES))] = "float32",
+    size: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="elements of the first argument; default: realistic workloads"),
+    ] = None,
+    inputs: Annotated[
+        Path | None, typer.Option(help="a .npz or .pt file with your own batch, for one loss")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="of torch; default: torch's own")] = None,
+    json_file: Json = None,
+) -> None:
+    """Verify every variant, time the correct ones, and name the fastest."""
+    with _usage():
+        rows = _losses(losses)
+        find("dtype", dtype, DTYPES)
+        require_device(device)
+        if inputs is not None and (size or len(losses or []) != 1):
+            raise ValueError("inputs: expected exactly one loss and no --size beside a file")
+        jobs = [(row, workload) for row in rows for workload in _workloads(row, size, inputs, device)]
+    out = report.console()
+    choices: list[Choice] = []
+    stopped = False
+    try:
+        for row, workload in jobs:
+            with _progress() as shown:
+                seen: dict[str, Callable[[int, int], None]] = {}
+
+                def tell(what: str, done: int, total: int, shown: Any = shown, seen: Any = seen) -> None:
+                    if what not in seen:
+                        seen[what] = _step(shown, what)
+                    seen[what](done, total)
+
+                verdicts = verdicts_of(row, device, dtype, report=tell)
+                choice = choose_for(row, workload, verdicts, device, dtype, threads, tell)
+            choices.append(choice)
+            out.print(report.choice_report(choice))
+            if choice.interrupted:
+                stopped = True
+                break
+    except KeyboardInterrupt:
+        stopped = True
+    if choices:
+        out.print(report.LEGEND, style="dim", width=min(out.width, 105))
+    _write(json_file, {"environment": environment(device), "choices": choices})
+    if stopped:
+        errors.print("interrupted: what was done is shown and kept", style="yellow")
+        raise typer.Exit(INTERRUPTED)
+    wrong = any(row.outcome != "correct" for choice in choices for row in choice.table)
+    raise typer.Exit(WRONG if wrong else 0)
+
+
+def _losses(names: list[str] | None) -> list[Loss]:
+    return [find("loss", name, CATALOG) for name in names or CATALOG]
+
+
+def _implementations(losses: list[Loss], names: list[str] | None) -> list[tuple[Loss, str]]:
+    """Variants first, then defects; or those asked for, where a loss has them."""
+    if names is None:
+        variants = [(loss, name) for loss in losses for name in loss.variants]
+        return variants + [(loss, name) for loss in losses for name in loss.defects]
+    known = dict.fromkeys(name for loss in losses for name in (*loss.variants, *loss.defects))
+    for name in names:
+        find("variant", name, dict.fromkeys(known, True))
+    return [(loss, n) for loss in losses for n in names if n in loss.variants or n in loss.defects]
+
+
+def _workloads(loss: Loss, sizes: list[int] | None, inputs: Path | None, device: str) -> list[Workload]:
+    if inputs is not None:
+        return [load_workload(loss, inputs)]
+    if sizes:
+        return [workload_of_size(loss, size) for size in sizes]
+    return default_workloads(loss) if device == "cpu" else list(loss.workloads)
+
+
+def _is_defect(key: tuple[str, str]) -> bool:
+    return key[1] in CATALOG[key[0]].defects
+
+
+def _is_bad(key: tuple[str, str], verdict: Verdict, expected: bool) -> bool:
+    """Whether a verdict is a reason to fail: a defect should be rejected, unless it was asked for."""
+    if _is_defect(key) and expected:
+        return verdict.outcome not in ("wrong", "error")
+    return verdict.outcome != "correct"
+
+
+def _listed(verdicts: dict[tuple[str, str], Verdict]) -> list[dict[str, Any]]:
+    return [{"variant": key[1], **plain(verdict)} for key, verdict in verdicts.items()]
+
+
+def _write(file: Path | None, content: dict[str, Any]) -> None:
+    if file is None:
+        return
+    try:
+        file.write_text(json.dumps(plain(content), indent=1, ensure_ascii=False), encoding="utf-8")
+    except OSError as error:
+        errors.print(f"json: can't write {file}: {error}", style="red")
+        raise typer.Exit(BAD_USAGE) from None
+
+
+@contextmanager
+def _usage() -> Iterator[None]:
+    """Bad usage as a message and exit 2."""
+    try:
+        yield
+    except ValueError as error:
+        errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(BAD_USAGE) from None
+
+
+def _progress() -> Progress:
+    """Bars on the error stream, gone when done, so that results can be piped."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=errors, transient=True)
+
+
+def _step(shown: Progress, what: str) -> Callable[[int, int], None]:
+    task = shown.add_task(what, total=None)
+    return lambda done, total: shown.update(task, completed=done, total=total)

@@ -1,0 +1,183 @@
+"""Timing: interleaved rounds, medians with an interval, and the memory limit beside them."""
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import stats
+from torch.utils.benchmark import Timer
+
+from lossproof.loss import Loss, Variant
+from lossproof.trial import tracked
+from properties.case import Case
+
+FORWARD, BACKWARD = "forward", "forward and backward"
+PASSES = (FORWARD, BACKWARD)
+
+ROUNDS = 15
+LEAST_ROUNDS = 7
+SECONDS_A_PASS = 8.0
+"""Where the rounds would take longer than this, there are fewer of them."""
+SECONDS_A_ROUND = 0.01
+"""How long a variant is repeated in one round, at least."""
+SLOW = 2.0
+"""A call that takes longer, in seconds, is not timed."""
+FIRST_ELEMENTS = 2048
+GROWTH = 8
+CONFIDENCE = 0.95
+
+
+class Interrupted(Exception):
+    """Ctrl-C during timing; the rounds made so far are in ``timings``."""
+
+    def __init__(self, timings: "dict[str, Timing]") -> None:
+        super().__init__("interrupted")
+        self.timings = timings
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds a call, one number a round; rounds of different variants go together."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return float(np.median(self.seconds))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the median, from order statistics."""
+        return median_interval(self.seconds)
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """The 95 % interval of a median; the whole range where there are too few values for one.
+
+    >>> median_interval([3.0, 1.0, 2.0])
+    (1.0, 3.0)
+    """
+    result = stats.quantile_test(values, q=0, p=0.5).confidence_interval(CONFIDENCE)
+    low, high = float(result.low), float(result.high)
+    return (
+        min(values) if math.isnan(low) else low,
+        max(values) if math.isnan(high) else high,
+    )
+
+
+@dataclass
+class Batch:
+    """A workload as tensors on the device, ready to be called on.
+
+    ``learned`` names the arguments whose gradient a training step asks for.
+    """
+
+    loss: Loss
+    case: Case
+    tensors: dict[str, torch.Tensor]
+    device: str
+
+    @classmethod
+    def of(cls, loss: Loss, case: Case, dtype: torch.dtype, device: str) -> "Batch":
+        tensors = {}
+        for argument in loss.arguments_of(case):
+            array = np.ascontiguousarray(case[argument.name])
+            kind = torch.int64 if array.dtype.kind == "i" else dtype
+            tensors[argument.name] = torch.from_numpy(array).to(device, kind)
+        return cls(loss, case, tensors, device)
+
+    @property
+    def size(self) -> int:
+        """Elements of the first argument."""
+        return next(iter(self.tensors.values())).numel()
+
+    @property
+    def learned(self) -> list[str]:
+        return tracked(self.loss.arguments_of(self.case), "learned")
+
+    def least_bytes(self, backward: bool) -> int:
+        """What cannot be avoided: each input read once, each learned gradient written once."""
+        read = sum(tensor.nbytes for tensor in self.tensors.values())
+        return read + backward * sum(self.tensors[name].nbytes for name in self.learned)
+
+    def rows(self, count: int) -> "Batch":
+        """The first rows of the batch."""
+        batched = {a.name for a in self.loss.arguments_of(self.case) if a.batched}
+        tensors = {n: t[:count] if n in batched else t for n, t in self.tensors.items()}
+        return Batch(self.loss, self.case, tensors, self.device)
+
+    def runner(self, function: Variant, backward: bool) -> Callable[[], Any]:
+        """A call without arguments that does one pass, and returns the loss and its gradients."""
+        tensors = {name: tensor.detach() for name, tensor in self.tensors.items()}
+        learned = [tensors[name].requires_grad_() for name in self.learned] if backward else []
+        positional, options = self.loss.split(self.case, {**self.case.values, **tensors})
+
+        def run() -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+            value = function(*positional, **options, reduction="mean")
+            return value, torch.autograd.grad(value, learned) if learned else ()
+
+        return run
+
+
+def copy_runner(count: int, device: str) -> Callable[[], Any]:
+    """A copy that moves this many bytes: half of them read, half written."""
+    source = torch.ones(max(1, count // 2), dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return lambda: target.copy_(source)
+
+
+def seconds(run: Callable[[], Any], number: int, threads: int) -> float:
+    """Mean seconds a call; torch's timer waits for the device."""
+    timer = Timer("run()", globals={"run": run}, num_threads=threads)
+    return float(timer.timeit(number).mean)
+
+
+def estimate(function: Variant, batch: Batch, backward: bool, threads: int) -> float:
+    """About how many seconds a call takes, without ever waiting for a very slow one.
+
+    The batch grows eightfold until it is whole, or a call is slow enough to extrapolate from.
+    """
+    total = len(next(iter(batch.tensors.values())))
+    rows = max(1, min(total, FIRST_ELEMENTS * total // max(batch.size, 1)))
+    while True:
+        run = batch.rows(rows).runner(function, backward)
+        taken = min(seconds(run, 1, threads) for _ in range(2))
+        expected = taken * total / rows
+        if rows == total or (taken > SLOW / 20 and expected > 2 * SLOW):
+            return expected
+        rows = min(total, rows * GROWTH)
+
+
+def interleaved(
+    runners: Mapping[str, Callable[[], Any]],
+    threads: int,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> dict[str, Timing]:
+    """Time all of them in rounds, in a new random order each, so that noise hits all alike.
+
+    Raises:
+        Interrupted: on Ctrl-C, with the whole rounds made so far.
+    """
+    made: dict[str, list[float]] = {name: [] for name in runners}
+    try:
+        numbers, a_round = {}, 0.0
+        for name, run in runners.items():
+            seconds(run, 1, threads)  # warm-up
+            taken = max(seconds(run, 1, threads), 1e-7)
+            numbers[name] = max(1, math.ceil(SECONDS_A_ROUND / taken))
+            a_round += numbers[name] * taken
+        rounds = max(LEAST_ROUNDS, min(ROUNDS, int(SECONDS_A_PASS / a_round)))
+        order = random.Random(0)
+        for count in range(rounds):
+            for name in order.sample(list(runners), len(runners)):
+                made[name].append(seconds(runners[name], numbers[name], threads))
+            progress(count + 1, rounds)
+    except KeyboardInterrupt:
+        whole = min(map(len, made.values()))
+        timings = {n: Timing(tuple(times[:whole])) for n, times in made.items()} if whole else {}
+        raise Interrupted(timings) from None
+    return {name: Timing(tuple(times)) for name, times in made.items()}

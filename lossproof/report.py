@@ -1,0 +1,177 @@
+"""Tables for people: the catalogue, verdicts and choices."""
+
+import math
+from collections.abc import Iterable, Mapping
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from lossproof.choose import Choice, Row
+from lossproof.loss import Loss
+from lossproof.measure import BACKWARD, FORWARD, PASSES, Timing
+from lossproof.verdict import Verdict
+from properties.general import large_batch
+from properties.trial import BUDGETS
+
+STYLES = {"correct": "green", "wrong": "red", "error": "red", "refused": "red", "unsupported": "yellow"}
+
+
+def catalogue_table(losses: Iterable[Loss]) -> Table:
+    """Losses with formula, paper, variants, and how many laws and defects."""
+    table = _table("loss", "formula", "variants", "laws", "defects", "paper")
+    for loss in losses:
+        variants = ", ".join(loss.variants)
+        counts = (str(len(loss.laws) + 1), str(len(loss.defects)))
+        table.add_row(Text(loss.name, "bold"), Text(loss.formula), variants, *counts, loss.paper)
+    return table
+
+
+def loss_report(loss: Loss) -> RenderableType:
+    """Everything about one loss: its laws in words, its defects, its workloads."""
+    laws = _table("law", "what it says")
+    for law in (*loss.laws, large_batch):
+        laws.add_row(law.__name__, Text(_statement(law.__doc__)))
+    defects = _table("published defect", "what is wrong")
+    for name, function in loss.defects.items():
+        defects.add_row(name, Text(_statement(function.__doc__)))
+    workloads = _table("workload", "elements", "source")
+    for workload in loss.workloads:
+        size = f"{workload.elements(workload.rows):,}" + (" (GPU)" if workload.gpu else "")
+        workloads.add_row(workload.name, size, Text(workload.source))
+    heading = Text.assemble((loss.name, "bold"), f": {loss.formula}\n{loss.paper}\n")
+    return Group(heading, laws, Text(), defects, Text(), workloads, Text())
+
+
+def _statement(docstring: str | None) -> str:
+    return " ".join((docstring or "").split())
+
+
+def verdict_table(verdicts: Mapping[tuple[str, str], Verdict], defects: bool) -> Table:
+    """One line for each implementation; published defects apart, since they must be rejected."""
+    title = "Published defects: each must be rejected" if defects else "Variants"
+    table = _table("loss", "variant", "verdict", "budgets used", "laws broken")
+    table.title, table.title_justify, table.title_style = title, "left", "bold"
+    for (loss, variant), verdict in verdicts.items():
+        outcome = Text(verdict.outcome, STYLES[verdict.outcome])
+        if defects:
+            rejected = verdict.outcome in ("wrong", "error")
+            outcome = Text("rejected", "green") if rejected else Text("NOT REJECTED", "bold red")
+        used = ", ".join(f"{_budgets(b)} {_short(dtype)}" for dtype, b in verdict.budgets.items())
+        broken = ", ".join(verdict.laws_broken)
+        table.add_row(loss, variant, outcome, used, broken)
+    return table
+
+
+def findings_text(verdict: Verdict, most: int = 3) -> str:
+    """The first findings of a verdict, with their programs."""
+    parts = []
+    for finding in verdict.findings[:most]:
+        budgets = f", {finding.budgets:.3g} budgets off" if math.isfinite(finding.budgets) else ""
+        parts.append(f"# {finding}{budgets}\n{finding.snippet}")
+    if len(verdict.findings) > most:
+        rest = ", ".join(finding.law for finding in verdict.findings[most:])
+        parts.append(f"# also broken: {rest}\n")
+    return "\n".join(parts)
+
+
+def choice_report(choice: Choice) -> RenderableType:
+    """The table of one loss and size, and the decision under it."""
+    table = _table(
+        "variant", "verdict", "budgets", "ULP", FORWARD, "x limit", BACKWARD, "x limit", "memory"
+    )
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for row in choice.table:
+        cells = [_budgets(row.budgets), _number(row.ulps)]
+        for pass_name in (FORWARD, BACKWARD):
+            cells += _timing_cells(choice, row, pass_name)
+        style = "bold" if row.variant == choice.variant else ""
+        table.add_row(
+            Text(row.variant, style),
+            Text(row.outcome, STYLES[row.outcome]),
+            *cells,
+            _bytes(row.peak_bytes),
+        )
+    limits = [_timing_text(choice.limits[p]) if p in choice.limits else "" for p in PASSES]
+    table.add_section()
+    table.add_row("limit (copy)", "", "", "", limits[0], "1.0", limits[1], "1.0", "")
+    heading = Text.assemble(
+        (choice.loss, "bold"),
+        f" on {choice.workload}: {choice.size:,} elements, {choice.dtype}, {choice.device}, ",
+        f"{choice.threads} thread{'s' if choice.threads != 1 else ''}",
+    )
+    notes = [Text(f"  {row.variant}: {row.note}") for row in choice.table if row.note]
+    decisions = [Text(_decision(choice, pass_name)) for pass_name in (FORWARD, BACKWARD)]
+    stopped = [Text("  interrupted: fewer rounds than usual", "yellow")] if choice.interrupted else []
+    return Group(heading, table, *notes, *decisions, *stopped, Text())
+
+
+LEGEND = (
+    f"budgets: the largest error against the float64 oracle, in error budgets (right: at most "
+    f"{BUDGETS:.0f}). ULP: the largest error of an item, in spacings of the dtype at the value (at 1 "
+    "where it is smaller). Times: median, with half the width of its 95 % interval. x limit: times "
+    "what this machine needs to copy the least possible bytes. memory: the most that forward and "
+    "backward hold beside the inputs."
+)
+
+
+def _decision(choice: Choice, pass_name: str) -> str:
+    winner, tied = choice.winners.get(pass_name), choice.ties.get(pass_name, [])
+    if winner is None:
+        return f"  {pass_name}: no variant could be timed"
+    if len(tied) == 1:
+        return f"  {pass_name}: {winner}"
+    others = ", ".join(name for name in tied if name != winner)
+    return f"  {pass_name}: {winner} (a tie with {others}; the simplest is preferred)"
+
+
+def _timing_cells(choice: Choice, row: Row, pass_name: str) -> list[str]:
+    timing = row.timings.get(pass_name)
+    if timing is None:
+        return ["-", "-"]
+    share = timing.median / choice.limits[pass_name].median
+    return [_timing_text(timing), f"{share:.1f}" if share < 100 else f"{share:,.0f}"]
+
+
+def _timing_text(timing: Timing) -> str:
+    """Median ± half of its interval, in a unit that keeps three digits."""
+    low, high = timing.interval
+    unit, factor = next(
+        ((u, f) for u, f in (("s", 1.0), ("ms", 1e3)) if timing.median * f >= 1), ("µs", 1e6)
+    )
+    spread = (high - low) / 2 * factor
+    return (
+        f"{timing.median * factor:.3g} ± {f'{spread:.0f}' if spread >= 10 else f'{spread:.2g}'} {unit}"
+    )
+
+
+def _budgets(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.2f}" if value < 1000 else f"{value:.0e}"
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.1f}" if value < 1000 else f"{value:.0e}"
+
+
+def _bytes(count: int | None) -> str:
+    if count is None:
+        return "-"
+    return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{count / 2**10:.1f} KiB"
+
+
+def _short(dtype: str) -> str:
+    return {"float64": "f64", "float32": "f32", "bfloat16": "bf16", "float16": "f16"}[dtype]
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def console() -> Console:
+    """The console for results: wide enough for a table when the output is a file."""
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=150)

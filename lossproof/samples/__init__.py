@@ -1,0 +1,31 @@
+"""Small real batches, one for each loss, for the README and the tests.
+
+Each file holds a loss's arguments and options by name. :mod:`lossproof.samples.make` makes them
+from data that scikit-learn ships.
+
+From scikit-learn's digits (``load_digits``), the second half of which was held out from training:
+
+- ``cross_entropy_digits.npz``: logits of a multinomial logistic regression.
+- ``sigmoid_focal_digits.npz``: logits of ten one-against-the-rest logistic regressions.
+- ``arcface_digits.npz``: linear discriminants, and the class means of the first half.
+
+From scikit-learn's sample images (``load_sample_image``) flower.jpg and china.jpg:
+
+- ``mse_flower.npz``: a crop of flower.jpg, and its reconstruction from principal components that
+  were learned on china.jpg.
+- ``giou_flower.npz``: boxes around the petal rims in flower.jpg, found at a lower resolution and by
+  a contrast rule.
+- ``dice_flower.npz``: a pixel classifier's probabilities of flower on a shrunk flower.jpg, and the
+  mask of a colour rule.
+
+Credits and licences:
+
+- Digits: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
+  Repository, 1998, https://doi.org/10.24432/C50P49, CC BY 4.0; scikit-learn has its test set.
+- flower.jpg: vultilion, https://www.flickr.com/photos/vultilion/6056698931, CC BY 2.0, cropped and
+  shrunk (scikit-learn's images/README.txt links to vultilion, but names danielbuechele).
+- china.jpg: danielbuechele, https://www.flickr.com/photos/danielbuechele/6061409035, CC BY 2.0.
+
+CC BY 2.0: https://creativecommons.org/licenses/by/2.0/
+CC BY 4.0: https://creativecommons.org/licenses/by/4.0/
+"""

@@ -1,0 +1,138 @@
+"""Counterexamples as programs: a finding that runs by itself."""
+
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lossproof.trial import Call, Raised, TorchTrial, tracked
+from properties.case import Array
+from properties.trial import BUDGETS, Broken
+
+LAYOUT_CODE = {
+    "contiguous": "{}",
+    "strided": "torch.stack([{0}, {0}], -1)[..., 0]",
+    "transposed": "{}.transpose(0, -1).contiguous().transpose(0, -1)",
+}
+
+
+def program(trial: TorchTrial, law: str, statement: str, failure: Broken | Raised) -> str:
+    """A program that repeats the calls of a broken law and fails as it did."""
+    lines = _calls(trial, failure) + (_judgement(failure) if isinstance(failure, Broken) else [])
+    body = "\n".join(lines)
+    head = [
+        f'"""{trial.loss.name} on {trial.dtype}: {failure}."""',
+        *(["from math import inf, nan"] if re.search(r"\b(inf|nan)\b", body) else []),
+        "import torch",
+        *_definition(trial.function),
+        "",
+        f"# The law {law}: {statement}",
+    ]
+    return "\n".join([*head, body, ""])
+
+
+def _definition(function: Callable[..., Any]) -> list[str]:
+    """How a program gets at the function: by import, else by its source."""
+    module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
+    found = getattr(sys.modules.get(module), name, None)
+    if found is function and module != "__main__":
+        return [f"from {module} import {name} as function"]
+    try:
+        source = textwrap.dedent(inspect.getsource(function)).rstrip()
+    except (OSError, TypeError):
+        return [f"function = ...  # {function!r}, which has no source to show"]
+    alias = [] if name == "function" else [f"function = {getattr(function, '__name__', name)}"]
+    return ["import torch.nn.functional as F", "", source, "", *alias]
+
+
+def _calls(trial: TorchTrial, failure: Broken | Raised) -> list[str]:
+    """The calls that the failure speaks of; all of them where an earlier one matters."""
+    numbered = list(enumerate(trial.calls, 1))
+    mentioned = ""
+    if isinstance(failure, Broken):
+        mentioned = f"{failure.got.expression} {failure.wanted.expression} {failure.assertion}"
+    spoken = {int(n) for n in re.findall(r"(?:result|value|gradient)_(\d+)", mentioned)}
+    if "second call" not in str(failure):
+        numbered = [pair for pair in numbered if pair[0] in spoken] or numbered[-1:]
+    lines: list[str] = []
+    previous: dict[str, str] = {}
+    for number, call in numbered:
+        inputs = _inputs(trial, call)
+        changed = {name: code for name, code in inputs.items() if previous.get(name) != code}
+        lines += [f"{name} = {code}" for name, code in changed.items()]
+        previous = {**previous, **inputs}
+        lines += _call(trial, number, call, mentioned)
+    return lines
+
+
+def _inputs(trial: TorchTrial, call: Call) -> dict[str, str]:
+    """Code of each tensor that a call is given."""
+    codes = {}
+    wanted = tracked(trial.loss.arguments_of(call.case), call.track)
+    for argument in trial.loss.arguments_of(call.case):
+        array = call.case[argument.name]
+        dtype = "int64" if array.dtype.kind == "i" else trial.dtype
+        device = "" if trial.device == "cpu" else f', device="{trial.device}"'
+        code = f"torch.tensor({_numbers(array)}, dtype=torch.{dtype}{device})"
+        if array.size == 0:
+            code = f"torch.zeros({tuple(array.shape)}, dtype=torch.{dtype}{device})"
+        code = LAYOUT_CODE[call.layout].format(code)
+        codes[argument.name] = code + (".requires_grad_()" if argument.name in wanted else "")
+    return codes
+
+
+def _call(trial: TorchTrial, number: int, call: Call, mentioned: str) -> list[str]:
+    """Code of one call, and of what the judgement needs of it."""
+    tensors = {argument.name: argument.name for argument in trial.loss.arguments_of(call.case)}
+    values = {name: tensors.get(name, repr(value)) for name, value in call.case.values.items()}
+    positional, options = trial.loss.split(call.case, values)
+    arguments = [*positional, *(f"{name}={code}" for name, code in options.items())]
+    result = f"result_{number}"
+    lines = [f"{name}_before = {name}.clone()" for name in tensors if f"{name}_before" in mentioned]
+    lines += [f'{result} = function({", ".join(arguments)}, reduction="{call.reduction}")']
+    if f"value_{number}" in mentioned:
+        lines.append(f"value_{number} = {result}.detach().double()")
+    if call.backward:
+        flow = f"torch.ones_like({result})"
+        if call.reduction == "none":
+            flow = f"torch.tensor({_numbers(trial.upstream(call.case))}).to({result})"
+        for name in tracked(trial.loss.arguments_of(call.case), call.track):
+            gradient = f"gradient_{number}_{name}"
+            if gradient in mentioned:
+                graph = f"{result}, {name}, {flow}, retain_graph=True"
+                lines += [f"({gradient},) = torch.autograd.grad({graph})"]
+                lines += [f"{gradient} = {gradient}.double()"]
+    return lines
+
+
+def _judgement(failure: Broken) -> list[str]:
+    """Code that compares both sides and fails."""
+    if failure.assertion == "not 'an exception'":
+        return ["raise AssertionError('the call should have been refused')"]
+    if failure.assertion:
+        return [f"assert {failure.assertion}, {failure.reason!r}"]
+    got, wanted = failure.got, failure.wanted
+    allowed = BUDGETS * (got.budget + wanted.budget) + got.rounding + wanted.rounding
+    allowed = np.where(got.overflow | wanted.overflow, np.inf, allowed)
+    error = {"==": "(got - wanted).abs()", "<=": "got - wanted", ">=": "wanted - got"}
+    note = f"  # {wanted.meaning}" if wanted.meaning else ""
+    return [
+        f"got = torch.as_tensor({got.expression}, dtype=torch.float64)",
+        f"wanted = torch.as_tensor({wanted.expression}, dtype=torch.float64){note}",
+        f"allowed = torch.tensor({_numbers(_one_if_same(allowed))}, dtype=torch.float64)",
+        'print("got", got, "wanted", wanted, "allowed error", allowed, sep="\\n")',
+        f"error = torch.where(got == wanted, 0.0, {error[failure.relation]})",
+        f"assert (error <= allowed).all(), {failure.reason!r}",
+    ]
+
+
+def _one_if_same(array: Array) -> Array:
+    return array.reshape(-1)[0] if array.size and (array == array.reshape(-1)[0]).all() else array
+
+
+def _numbers(array: Array) -> str:
+    return repr(np.asarray(array).tolist())

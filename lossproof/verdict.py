@@ -1,0 +1,103 @@
+"""Verdicts and findings: what verification says of an implementation."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from properties.case import Array
+
+Outcome = Literal["correct", "wrong", "error", "unsupported"]
+
+
+def _array(kept: Any) -> Array | None:
+    """Numbers as the cache holds them: nested lists, infinities as words."""
+    return None if kept is None else np.asarray(kept, dtype=object).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One broken law, with its shrunk input.
+
+    Attributes:
+        law: its name.
+        statement: what it says.
+        reason: how it was broken.
+        dtype: on which dtype.
+        inputs: the arguments, arrays as float64 or int64 (nested lists when from the cache).
+        got, wanted: the two sides of the law (None where the fault is no number).
+        budgets: by how many error budgets they miss each other; right is at most 8.
+        snippet: a program that runs by itself and shows the fault.
+        raised: whether the implementation raised.
+    """
+
+    law: str
+    statement: str
+    reason: str
+    dtype: str
+    inputs: dict[str, Any]
+    got: Array | None
+    wanted: Array | None
+    budgets: float
+    snippet: str
+    raised: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.law} ({self.dtype}): {self.reason}"
+
+    @classmethod
+    def from_plain(cls, kept: dict[str, Any]) -> "Finding":
+        """A finding as the cache holds it."""
+        sides = {side: _array(kept[side]) for side in ("got", "wanted")}
+        return cls(**{**kept, **sides, "budgets": float(kept["budgets"])})
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What verification found out about one implementation.
+
+    Attributes:
+        loss, device: what was asked.
+        outcome: correct, wrong, error (it raised where it should not) or unsupported.
+        findings: one for each broken law, on the first dtype that broke it.
+        budgets: by dtype, the largest error seen, in budgets; right is at most 8.
+        ulps: by dtype, the largest error of an item, in units in the last place (of 1 at least).
+        applied: how many cases each law spoke of.
+        unsupported: dtypes that the implementation says it does not do.
+        examples, seed: how the cases were made.
+    """
+
+    loss: str
+    device: str
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    budgets: dict[str, float] = field(default_factory=dict)
+    ulps: dict[str, float] = field(default_factory=dict)
+    applied: dict[str, int] = field(default_factory=dict)
+    unsupported: tuple[str, ...] = ()
+    examples: int = 0
+    seed: int = 0
+
+    @property
+    def laws_broken(self) -> tuple[str, ...]:
+        return tuple(finding.law for finding in self.findings)
+
+    def raise_if_wrong(self) -> None:
+        """Raise an ``AssertionError`` that shows every finding, unless the outcome is correct."""
+        if self.outcome == "correct":
+            return
+        lines = [f"{self.loss}: {self.outcome}, {len(self.findings)} laws broken"]
+        for finding in self.findings:
+            lines += ["", f"{finding}", f"  law: {finding.statement}", finding.snippet]
+        raise AssertionError("\n".join(lines))
+
+    @classmethod
+    def from_plain(cls, kept: dict[str, Any]) -> "Verdict":
+        """A verdict as the cache holds it."""
+        findings = tuple(Finding.from_plain(finding) for finding in kept["findings"])
+        numbers = {
+            name: {dtype: float(value) for dtype, value in kept[name].items()}
+            for name in ("budgets", "ulps")
+        }
+        unsupported = tuple(kept["unsupported"])
+        return cls(**{**kept, **numbers, "findings": findings, "unsupported": unsupported})

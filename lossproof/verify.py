@@ -1,0 +1,220 @@
+"""Verification: every law, on the same generated cases, for one implementation."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import torch
+
+from lossproof.cases import generated, halved, large, shrunk
+from lossproof.catalog import CATALOG
+from lossproof.lookup import find, require_device
+from lossproof.loss import Law, Loss, Variant
+from lossproof.snippet import program
+from lossproof.trial import Raised, TorchTrial
+from lossproof.verdict import Finding, Outcome, Verdict
+from properties.case import DTYPES, Case, spacing_at
+from properties.general import large_batch
+from properties.trial import Broken, NotApplicable, budgets_used
+
+ALL_FOUR = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+"""The dtypes that every implementation is checked on."""
+
+Progress = Callable[[int, int], object]
+"""Called with how many cases are done, of how many."""
+
+
+def verify(
+    function: Variant,
+    loss: str | Loss,
+    *,
+    device: str = "cpu",
+    dtypes: Iterable[torch.dtype | str] = ALL_FOUR,
+    examples: int = 100,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Verdict:
+    """Check an implementation against the oracle and every law of a loss.
+
+    Args:
+        function: has the loss's signature: tensors first, keyword options, ``reduction``.
+        loss: a name in the catalogue.
+        device: "cpu", "cuda" or what torch.accelerator offers.
+        dtypes: floating dtypes to check.
+        examples: generated cases for each dtype.
+        seed: of the generation.
+        progress: called with the number of cases done and the number of all.
+
+    Raises:
+        ValueError: unknown loss, dtype or device, or fewer than 1 example.
+
+    >>> import torch
+    >>> def constant(input, target, *, reduction="mean"):
+    ...     return input.sum() * 0
+    >>> verdict = verify(constant, "mse", dtypes=[torch.float32], examples=5)
+    >>> verdict.outcome, "value" in verdict.laws_broken
+    ('wrong', True)
+    """
+    row = find("loss", loss, CATALOG) if isinstance(loss, str) else loss
+    require_device(device)
+    names = [_dtype_name(dtype) for dtype in dtypes]
+    if examples < 1:
+        raise ValueError(f"examples: expected at least 1, got {examples}")
+    check = _Check(function, row, device, examples, seed)
+    each = examples + 1
+    for index, name in enumerate(names):
+
+        def done(count: int, before: int = index * each) -> None:
+            if progress is not None:
+                progress(before + count, len(names) * each)
+
+        check.run(name, done)
+    return check.verdict()
+
+
+def _dtype_name(dtype: torch.dtype | str) -> str:
+    name = str(dtype).removeprefix("torch.")
+    find("dtype", name, DTYPES)
+    return name
+
+
+class _Check:
+    """One verification under way."""
+
+    def __init__(self, function: Variant, loss: Loss, device: str, examples: int, seed: int) -> None:
+        self.function, self.loss, self.device = function, loss, device
+        self.examples, self.seed = examples, seed
+        self.findings: dict[str, Finding] = {}
+        self.unsupported: list[str] = []
+        self.applied = {law.__name__: 0 for law in (*loss.laws, large_batch)}
+        self.budgets: dict[str, float] = {}
+        self.ulps: dict[str, float] = {}
+
+    def trial(self, case: Case, dtype: str) -> TorchTrial:
+        return TorchTrial(self.function, self.loss, case, dtype, self.device)
+
+    def run(self, dtype: str, done: Callable[[int], object]) -> None:
+        """All laws on all cases of one dtype."""
+        self.budgets[dtype] = self.ulps[dtype] = 0.0
+        cases = generated(self.loss, dtype, self.examples, self.seed)
+        for count, case in enumerate(cases):
+            trial = self.trial(case, dtype)
+            if count == 0 and self._is_unsupported(trial):
+                self.unsupported.append(dtype)
+                return
+            self._apply(self.loss.laws, trial)
+            self._measure(trial)
+            done(count + 1)
+        self._apply((large_batch,), self.trial(large(self.loss, dtype, self.seed), dtype))
+        done(self.examples + 1)
+
+    def _is_unsupported(self, trial: TorchTrial) -> bool:
+        """Whether the implementation says itself that it doesn't do this dtype or device."""
+        try:
+            trial.value()
+        except Raised as raised:
+            return isinstance(raised.__cause__, NotImplementedError)
+        except Broken:
+            pass
+        return False
+
+    def _apply(self, laws: Sequence[Law], trial: TorchTrial) -> None:
+        for law in laws:
+            name = law.__name__
+            if name in self.findings:
+                continue
+            try:
+                law(trial)
+            except NotApplicable:
+                continue
+            except (Broken, Raised) as failure:
+                if failure in trial.reported:  # the same call failed under a law before
+                    continue
+                trial.reported.append(failure)
+                self.findings[name] = self._finding(law, trial, failure)
+            self.applied[name] += 1
+
+    def _measure(self, trial: TorchTrial) -> None:
+        """Keep the largest errors seen."""
+        dtype = trial.dtype
+        try:
+            pairs = [(trial.value(), trial.truth())]
+            for argument in trial.arguments:
+                if argument.gradient:
+                    true = trial.true_gradient(argument.name)
+                    pairs.append((trial.gradient(argument.name), true))
+        except (Broken, Raised):
+            self.budgets[dtype] = self.ulps[dtype] = math.inf
+            return
+        used = max(float(budgets_used(got, true).max(initial=0)) for got, true in pairs)
+        self.budgets[dtype] = max(self.budgets[dtype], used)
+        got, true = pairs[0]
+        judged = np.isfinite(got.budget) & ~got.overflow
+        with np.errstate(invalid="ignore"):
+            error = np.where(judged, np.abs(got.value - true.value), 0)
+        ulps = error / spacing_at(np.maximum(np.abs(true.value), 1), dtype)
+        self.ulps[dtype] = max(self.ulps[dtype], float(ulps.max(initial=0)))
+
+    def _finding(self, law: Law, trial: TorchTrial, failure: Broken | Raised) -> Finding:
+        """The broken law on the smallest case that breaks it."""
+
+        def breaks(case: Case) -> bool:
+            return self._breaks(law, case, trial.dtype)
+
+        if law is large_batch:
+            case = halved(self.loss, trial.case, breaks)
+        else:
+            key = (self.loss, trial.dtype, self.examples, self.seed)
+            case = shrunk(*key, trial.case, breaks)
+        final = self.trial(case, trial.dtype)
+        try:
+            law(final)
+        except NotApplicable:
+            final = trial
+        except (Broken, Raised) as smaller:
+            failure = smaller
+        else:  # fails the first time only: show it as it was seen
+            final = trial
+        statement = " ".join((law.__doc__ or "").split())
+        numbers = failure if isinstance(failure, Broken) and not failure.assertion else None
+        return Finding(
+            law=law.__name__,
+            statement=statement,
+            reason=str(failure),
+            dtype=final.dtype,
+            inputs=dict(final.case.values),
+            got=numbers.got.value if numbers else None,
+            wanted=numbers.wanted.value if numbers else None,
+            budgets=numbers.budgets if numbers else math.inf,
+            snippet=program(final, law.__name__, statement, failure),
+            raised=isinstance(failure, Raised),
+        )
+
+    def _breaks(self, law: Law, case: Case, dtype: str) -> bool:
+        try:
+            law(self.trial(case, dtype))
+        except (Broken, Raised):
+            return True
+        except NotApplicable:
+            pass
+        return False
+
+    def verdict(self) -> Verdict:
+        findings = tuple(self.findings.values())
+        outcome: Outcome = "correct"
+        if findings:
+            outcome = "error" if all(finding.raised for finding in findings) else "wrong"
+        elif self.unsupported:
+            outcome = "unsupported"
+        return Verdict(
+            self.loss.name,
+            self.device,
+            outcome,
+            findings,
+            self.budgets,
+            self.ulps,
+            self.applied,
+            tuple(self.unsupported),
+            self.examples,
+            self.seed,
+        )
