@@ -42,7 +42,8 @@ class Compiled:
         if kind in self._kinds:
             return self._compiled(*arguments)
         # sizes that happen to be equal must not become a condition of the graph
-        with _shapes_config.patch(use_duck_shape=False):
+        # (torch makes the module's patch at import, out of the type checker's sight)
+        with _shapes_config.patch(use_duck_shape=False):  # type: ignore[attr-defined]
             result = self._compiled(*arguments)
         self._kinds.add(kind)
         return result

@@ -1,9 +1,9 @@
 """lossproof: which implementation of a loss is right, and which of the right ones is fastest here."""
 
 from lossproof.catalog import CATALOG
-from lossproof.choose import Choice, choose
+from lossproof.choosing import Choice, choose
 from lossproof.loss import Loss
 from lossproof.verdict import Finding, Verdict
-from lossproof.verify import ALL_FOUR, verify
+from lossproof.verification import ALL_FOUR, verify
 
 __all__ = ["ALL_FOUR", "CATALOG", "Choice", "Finding", "Loss", "Verdict", "choose", "verify"]

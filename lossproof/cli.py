@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lossproof import report
 from lossproof.cache import plain
 from lossproof.catalog import CATALOG
-from lossproof.choose import (
+from lossproof.choosing import (
     Choice,
     cached_verdict,
     choose_for,

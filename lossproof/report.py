@@ -7,7 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from lossproof.choose import Choice, Row
+from lossproof.choosing import Choice, Row
 from lossproof.loss import Loss
 from lossproof.measure import BACKWARD, FORWARD, PASSES, Timing
 from lossproof.verdict import Verdict

@@ -28,7 +28,7 @@ def program(trial: TorchTrial, law: str, statement: str, failure: Broken | Raise
         f'"""{trial.loss.name} on {trial.dtype}: {failure}."""',
         *(["from math import inf, nan"] if re.search(r"\b(inf|nan)\b", body) else []),
         "import torch",
-        *_definition(trial.function),
+        *[line for line in _definition(trial.function) if line != "import torch"],
         "",
         f"# The law {law}: {statement}",
     ]
@@ -46,7 +46,22 @@ def _definition(function: Callable[..., Any]) -> list[str]:
     except (OSError, TypeError):
         return [f"function = ...  # {function!r}, which has no source to show"]
     alias = [] if name == "function" else [f"function = {getattr(function, '__name__', name)}"]
-    return ["import torch.nn.functional as F", "", source, "", *alias]
+    return [*_imports(function, source), "", source, "", *alias]
+
+
+def _imports(function: Callable[..., Any], source: str) -> list[str]:
+    """Imports of the modules and functions that a source speaks of."""
+    known = getattr(function, "__globals__", {})
+    lines = set()
+    for name in set(re.findall(r"\w+", source)) & known.keys():
+        value = known[name]
+        if inspect.ismodule(value):
+            lines.add(
+                f"import {value.__name__} as {name}" if value.__name__ != name else f"import {name}"
+            )
+        elif hasattr(sys.modules.get(getattr(value, "__module__", None) or ""), name):
+            lines.add(f"from {value.__module__} import {name}")
+    return sorted(lines)
 
 
 def _calls(trial: TorchTrial, failure: Broken | Raised) -> list[str]:

@@ -13,7 +13,9 @@ by the upstream gradient. A sum may be off by what its items may be off by, toge
 within 8 budgets, and u|y| once for the final rounding of a half type.
 
 Where 64 units move the oracle by more than 512 spreads and 8 floors (kinks, ties, jumps) no single
-value is right: there the budget is infinite, and only finiteness is judged.
+value is right: there the budget is infinite, and only finiteness is judged. For the gradients of
+boxes, whose ties are many, the far moves come in opposite pairs, and a kink is where a pair does not
+cancel to within 8 budgets.
 
 The oracle runs in long double to judge float64, where the platform has it.
 """
@@ -28,6 +30,7 @@ import numpy as np
 from lossproof.loss import Loss
 from oracles.numeric import flatten
 from properties.case import Argument, Array, Case
+from properties.trial import BUDGETS
 
 FAR = 64
 """How many units away the oracle is asked again, to find kinks."""
@@ -62,6 +65,7 @@ def _flat(argument: Argument, array: Array) -> Array:
 _BOX_MOVES = np.array(
     [[-1, -1, 1, 1], [1, 1, -1, -1], [1, 1, 1, 1], [-1, -1, -1, -1]]  # grow, shrink, shift twice
 )
+"""Ways to move a box, each beside its opposite: way w and way w ^ 1."""
 
 
 def _moves(argument: Argument, position: int, array: Array) -> Array:
@@ -128,8 +132,11 @@ def _ask(loss: Loss, case: Case, arrays: dict[str, Array]) -> Array:
         return np.asarray(loss.items(*tensors, **options))
 
 
-def _judged(answers: Array, floor: Array, smallest: float) -> Truth:
-    """Value and budget from the answers (33, ...) to the inputs and their perturbations."""
+def _judged(answers: Array, floor: Array, smallest: float, paired: bool = False) -> Truth:
+    """Value and budget from the answers (33, ...) to the inputs and their perturbations.
+
+    ``paired``: far moves k and k ^ 5 are opposite (see _BOX_MOVES), so smooth answers cancel.
+    """
     value = answers[0]
     with np.errstate(invalid="ignore"):
         moves = np.abs(answers[1:] - value)
@@ -138,6 +145,10 @@ def _judged(answers: Array, floor: Array, smallest: float) -> Truth:
     budget = floor + near + smallest
     with np.errstate(invalid="ignore"):
         sure = np.isfinite(value) & (far <= FAR_SPREADS * near + FAR_FLOORS * (floor + smallest))
+        if paired and len(answers) > 1:
+            away = answers[1 + PERTURBATIONS :] - value
+            bend = np.abs(away + away[np.arange(PERTURBATIONS) ^ 5]).max(axis=0)
+            sure &= bend <= BUDGETS * budget
     return Truth(
         np.where(np.isfinite(value), value, 0).astype(np.float64),
         np.where(sure, budget, np.inf).astype(np.float64),
@@ -262,7 +273,7 @@ def _gradients(loss: Loss, case: Case, name: str, unit: float, smallest: float) 
             share = np.abs(weight).sum(axis=1, keepdims=True) if apart else np.abs(weight).sum()
             scaled = np.broadcast_to(unit * direction * share, shape)
             floor = np.maximum(floor, scaled.reshape(rows, steps))
-        truth = _judged(answers, floor, smallest)
+        truth = _judged(answers, floor, smallest, paired=argument.kind == "box")
         truths.append(Truth(*(p.reshape(original) for p in (truth.value, truth.budget, truth.floor))))
     return truths[0], truths[1]
 
@@ -286,4 +297,6 @@ def some_gradients(
     items = np.abs(answers.real[0]).reshape(len(places), -1)
     concerned = slopes[0] != 0
     sizes = np.maximum(loss.floor(case), np.maximum(items, np.abs(slopes[0]))) * concerned
-    return _judged(slopes.sum(axis=-1), unit * np.maximum(1, sizes.sum(axis=-1)), smallest)
+    floor = unit * np.maximum(1, sizes.sum(axis=-1))
+    paired = any(a.name == name and a.kind == "box" for a in loss.arguments_of(case))
+    return _judged(slopes.sum(axis=-1), floor, smallest, paired)

@@ -15,6 +15,7 @@ from oracles.numeric import (
     require,
     require_between,
     require_finite,
+    require_number_between,
     require_reduction,
     require_same_shape,
     softplus,
@@ -37,9 +38,10 @@ def cross_entropy_items(
     label = np.broadcast_to(np.where(kept, target, 0)[..., None], (*class_weight.shape[:-1], 1))
     label_weight = np.take_along_axis(class_weight, label, axis=-1)[..., 0]
     label_log_probability = np.take_along_axis(log_probability, label, axis=-1)[..., 0]
-    items = -(1 - label_smoothing) * label_weight * label_log_probability
-    if label_smoothing > 0:
-        items = items - label_smoothing * (class_weight * log_probability).mean(axis=-1)
+    smoothing = logits.real.dtype.type(label_smoothing)  # 1 - ε in the precision of the rest
+    items = -(1 - smoothing) * label_weight * label_log_probability
+    if smoothing > 0:
+        items = items - smoothing * (class_weight * log_probability).mean(axis=-1)
     return np.where(kept, items, 0)
 
 
@@ -53,7 +55,7 @@ def cross_entropy_divisor(
 ) -> float:
     """What the mean divides by: the weights of the kept items' targets, summed."""
     kept = target[target != ignore_index]
-    return float(kept.size if weight is None else weight[kept].sum())
+    return kept.size if weight is None else weight[kept].sum()
 
 
 def cross_entropy(
@@ -93,7 +95,7 @@ def cross_entropy(
     kept = target != ignore_index
     in_range = (target >= 0) & (target < classes)
     require(in_range | ~kept, "target", f"labels in [0, {classes}) or ignore_index {ignore_index}")
-    require_between("label_smoothing", label_smoothing, 0, 1)
+    require_number_between("label_smoothing", label_smoothing, 0, 1)
     if weight is not None:
         weight = as_floats("weight", weight)
         require(weight.shape == (classes,), "weight", f"a shape (C,) = ({classes},)", weight.shape)
@@ -127,7 +129,8 @@ def sigmoid_focal_items(
         wrong_if_one = np.log(target) - softplus(logits)  # log t σ(-x)
         wrong_if_zero = np.log(1 - target) - softplus(-logits)  # log (1-t) σ(x)
     log_wrong = log_sum_exp(np.stack(np.broadcast_arrays(wrong_if_one, wrong_if_zero)), axis=0)[0]
-    alpha_t = 1 if alpha is None else alpha * target + (1 - alpha) * (1 - target)
+    share = None if alpha is None else logits.real.dtype.type(alpha)
+    alpha_t = 1 if share is None else share * target + (1 - share) * (1 - target)
     return alpha_t * np.exp(gamma * log_wrong) * binary_cross_entropy_items(logits, target)
 
 
@@ -161,7 +164,7 @@ def sigmoid_focal(
     require_same_shape("logits", logits, "target", target)
     require_finite("logits", logits)
     require_between("target", target, 0, 1)
-    require_between("gamma", gamma, 0, np.finfo(np.float64).max)
+    require_number_between("gamma", gamma, 0, np.finfo(np.float64).max)
     if alpha is not None:
-        require_between("alpha", alpha, 0, 1)
+        require_number_between("alpha", alpha, 0, 1)
     return reduce(sigmoid_focal_items(logits, target, gamma=gamma, alpha=alpha), reduction)

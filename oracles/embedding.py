@@ -7,6 +7,7 @@ from oracles.numeric import (
     Array,
     as_floats,
     as_labels,
+    as_number,
     reduce,
     require,
     require_finite,
@@ -35,6 +36,7 @@ def scaled_cosines(
     own = unit_weight[..., label, :]
     own_cosine = (unit_features * own).sum(axis=-1, keepdims=True)
     no_angle = ~(features.real.any(axis=-1, keepdims=True) & own.real.any(axis=-1, keepdims=True))
+    margin = features.real.dtype.type(margin)  # so that cos m has the precision of the rest
     with np.errstate(all="ignore"):
         half_chords = 0.5 * _length(unit_features - own) * _length(unit_features + own)
     sine = np.where(no_angle, 1, half_chords)
@@ -101,6 +103,6 @@ def arcface(
     require((label >= 0) & (label < classes), "label", f"labels in [0, {classes})")
     require_finite("features", features)
     require_finite("weight", weight)
-    require(0 < scale < np.inf, "scale", "a finite number above 0", scale)
-    require(0 <= margin < np.pi, "margin", "an angle in [0, π)", margin)
+    require(0 < as_number("scale", scale) < np.inf, "scale", "a finite number above 0", scale)
+    require(0 <= as_number("margin", margin) < np.pi, "margin", "an angle in [0, π)", margin)
     return reduce(arcface_items(features, label, weight, scale=scale, margin=margin), reduction)

@@ -76,7 +76,7 @@ def reduce(items: Array, reduction: str, divisor: float | None = None) -> Array 
 # Checks of the public oracles. Each names the argument and what was expected.
 
 
-def require(condition: object, name: str, expected: str, got: object = None) -> None:
+def require(condition: Any, name: str, expected: str, got: object = None) -> None:
     """Raise the ``ValueError`` of a bad argument unless the condition holds (everywhere)."""
     if not np.all(condition):
         raise ValueError(f"{name}: expected {expected}" + ("" if got is None else f", got {got}"))
@@ -102,9 +102,22 @@ def as_labels(name: str, values: object) -> Array:
     return array.astype(np.int64)
 
 
+def as_number(name: str, value: object) -> float:
+    """A real scalar, or a ``TypeError``."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
+    return value  # type: ignore[return-value]  # a long double stays one
+
+
 def require_same_shape(first_name: str, first: Array, name: str, array: Array) -> None:
     expected = f"the shape of {first_name}, {first.shape}"
     require(array.shape == first.shape, name, expected, array.shape)
+
+
+def require_number_between(name: str, value: object, low: float, high: float) -> None:
+    """A real scalar in [low, high], else a ``TypeError`` or ``ValueError``."""
+    number = as_number(name, value)
+    require(low <= number <= high, name, f"a number in [{low:g}, {high:g}]", value)
 
 
 def require_between(name: str, value: Array | float, low: float, high: float) -> None:

@@ -12,6 +12,7 @@ from oracles.numeric import (
     require,
     require_between,
     require_finite,
+    require_number_between,
     require_reduction,
     require_same_shape,
     softplus,
@@ -114,7 +115,7 @@ def dice(
     if activation == "none":
         require_between("probs", probs, 0, 1)
     require_between("target", target, 0, 1)
-    require_between("smooth", smooth, 0, np.finfo(np.float64).max)
+    require_number_between("smooth", smooth, 0, np.finfo(np.float64).max)
     items = dice_items(
         flatten(probs, 2),
         flatten(target, 2),

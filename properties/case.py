@@ -45,7 +45,7 @@ def round_to(values: npt.ArrayLike, dtype: str) -> Array:
     >>> round_to([1.001, 1e5], "float16")
     array([1.00097656,        inf])
     >>> round_to([1.001, 1e5], "bfloat16")
-    array([1.00000e+00, 9.99424e+04])
+    array([1.000e+00, 9.984e+04])
     """
     array = np.asarray(values, dtype=np.float64)
     if dtype == "float64":

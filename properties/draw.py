@@ -18,7 +18,7 @@ def numbers(
     plain = st.floats(low, high, allow_subnormal=False)
     if smallest:
         plain = plain.map(lambda x: x if abs(x) >= smallest else 0.0)
-    return st.sampled_from(list(special)) | plain if special else plain
+    return plain | st.sampled_from(list(special)) if special else plain
 
 
 def shapes(max_dims: int, max_side: int, min_dims: int = 0) -> SearchStrategy[tuple[int, ...]]:

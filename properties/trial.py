@@ -44,8 +44,10 @@ class Measured:
         return cls(array, zero, zero, zero.astype(bool), _literal(array), meaning)
 
     def _each(self, change: Callable[[Array], Array], expression: str) -> "Measured":
-        parts = (self.value, self.budget, self.rounding, self.overflow)
-        return Measured(*(change(part) for part in parts), expression)
+        value, budget, rounding, overflow = (
+            change(part) for part in (self.value, self.budget, self.rounding, self.overflow)
+        )
+        return Measured(value, budget, rounding, overflow, expression)
 
     def __getitem__(self, index: Any) -> "Measured":
         return self._each(lambda part: part[index], f"({self.expression})[{_index(index)}]")
@@ -79,7 +81,7 @@ class Measured:
             np.where(self.overflow, 0, self.value).sum(axis=axis),
             self.budget.sum(axis=axis),
             self.rounding.sum(axis=axis),
-            self.overflow.any(axis=axis),
+            np.asarray(self.overflow.any(axis=axis)),
             f"({self.expression}).sum({'' if axis is None else axis})",
         )
 

@@ -27,7 +27,7 @@ from lossproof.measure import (
 )
 from lossproof.recheck import recheck
 from lossproof.verdict import Verdict
-from lossproof.verify import verify
+from lossproof.verification import verify
 from properties.case import Workload
 
 MARGIN = 0.02

@@ -1,0 +1,1 @@
+"""Benchmarks that asv runs on one commit after another."""

@@ -1,0 +1,21 @@
+"""What all tests share: one torch thread, a cache of their own, one worker for each core."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+@pytest.hookimpl
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """As many workers as cores; none while benchmarks are timed."""
+    return 0 if config.getoption("benchmark_only") else (os.cpu_count() or 1)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's cache."""
+    monkeypatch.setenv("LOSSPROOF_CACHE", str(tmp_path / "cache"))

@@ -1,0 +1,179 @@
+"""Choosing: only the correct are timed, a tie is a tie, and nothing is timed twice."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from impls.regression import mse_naive, mse_vectorized
+from lossproof import CATALOG, cache, choose
+from lossproof.choosing import Choice, Row, choose_for, decide, verdicts_of, workload_of_size
+from lossproof.measure import BACKWARD, FORWARD, Batch, Interrupted, Timing, copy_runner, interleaved
+from lossproof.recheck import recheck
+from lossproof.verdict import Verdict
+from properties.case import Case
+
+
+def _choice(**seconds: list[float]) -> Choice:
+    choice = Choice("mse", "cpu", "a machine", "float32", "a workload", "nowhere", 10, 1)
+    for name, times in seconds.items():
+        choice.table.append(Row(name, "correct", timings={FORWARD: Timing(tuple(times))}))
+    return choice
+
+
+def test_the_clearly_faster_wins() -> None:
+    choice = _choice(slow=[2.0, 2.1, 1.9] * 4, fast=[1.0, 1.1, 0.9] * 4)
+    decide(choice, FORWARD)
+    assert (choice.winners[FORWARD], choice.ties[FORWARD]) == ("fast", ["fast"])
+
+
+def test_a_tie_goes_to_the_simplest() -> None:
+    """Rounds in which now one and now the other is faster decide nothing."""
+    choice = _choice(simple=[1.0, 1.2] * 6, clever=[1.1, 0.9] * 6)
+    decide(choice, FORWARD)
+    assert (choice.winners[FORWARD], choice.ties[FORWARD]) == ("simple", ["simple", "clever"])
+
+
+def test_rounds_are_compared_in_pairs() -> None:
+    """Noise that hits both alike does not hide a steady difference."""
+    noise = np.array([1.0, 5.0, 2.0, 9.0, 3.0, 7.0, 1.5, 4.0, 6.0, 2.5])
+    choice = _choice(slow=list(1.2 * noise), fast=list(noise))
+    decide(choice, FORWARD)
+    assert choice.ties[FORWARD] == ["fast"]
+
+
+def test_the_rejected_never_win() -> None:
+    choice = _choice(right=[2.0] * 8, wrong=[1.0] * 8)
+    choice.table[1].outcome = "refused"
+    decide(choice, FORWARD)
+    assert choice.winners[FORWARD] == "right"
+
+
+def test_choose_end_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every variant is verified, the correct are timed, and the second call reads the disk."""
+    loss = CATALOG["mse"]
+    names = ["native", "naive", "vectorized"]
+    monkeypatch.setattr(
+        "lossproof.choosing.verdicts_of",
+        lambda row, device, dtype, report: verdicts_of(row, device, dtype, names, examples=20),
+    )
+    choice = choose("mse", size=2_000, threads=1)
+    assert [row.outcome for row in choice.table] == ["correct"] * 3
+    assert choice.variant in ("native", "vectorized")
+    assert choice.function is loss.variants[choice.variant]
+    assert choice.size == pytest.approx(2_000, rel=0.5)
+    for row in choice.table:
+        assert set(row.timings) == {FORWARD, BACKWARD}
+        assert row.peak_bytes is not None
+        assert row.peak_bytes > 0
+        assert 0 <= row.budgets < 8
+    monkeypatch.setattr("lossproof.choosing._time", _must_not_run)
+    monkeypatch.setattr("lossproof.choosing.verify", _must_not_run)
+    again = choose("mse", size=2_000, threads=1)
+    assert cache.plain(again) == cache.plain(choice)
+
+
+def _must_not_run(*_: object, **__: object) -> None:
+    raise AssertionError("this should have come from the cache")
+
+
+def test_a_wrong_variant_is_shown_and_not_timed() -> None:
+    loss = CATALOG["mse"]
+    wrong = Verdict("mse", "cpu", "wrong", (), {"float32": 1e9}, {"float32": 1e9})
+    right = Verdict("mse", "cpu", "correct", (), {"float32": 1.0}, {"float32": 0.5})
+    verdicts = {"native": right, "vectorized": wrong}
+    choice = choose_for(loss, workload_of_size(loss, 1_000), verdicts, "cpu", "float32", 1)
+    assert choice.table[1].outcome == "wrong"
+    assert choice.table[1].timings == {}
+    assert choice.winners == {FORWARD: "native", BACKWARD: "native"}
+
+
+def test_a_broken_cache_file_is_made_anew(tmp_path: Path) -> None:
+    cache.store("verdicts", {"a": 1}, {"b": float("inf")})
+    (file,) = (cache.folder() / "verdicts").iterdir()
+    assert cache.load("verdicts", {"a": 1}) == {"b": "inf"}
+    file.write_text("{ not json", encoding="utf-8")
+    with pytest.warns(UserWarning, match="is broken"):
+        assert cache.load("verdicts", {"a": 1}) is None
+    assert not file.exists()
+    cache.store("verdicts", {"a": 1}, {"b": 2})
+    assert json.loads(file.read_text(encoding="utf-8"))["value"] == {"b": 2}
+
+
+def test_interrupt_keeps_whole_rounds() -> None:
+    """Ctrl-C in the middle of a round leaves the rounds before it."""
+    count = 0
+
+    def stops() -> None:
+        nonlocal count
+        count += 1
+        if count > 400:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as caught:
+        interleaved({"first": lambda: sum(range(200_000)), "second": stops}, threads=1)
+    lengths = {len(timing.seconds) for timing in caught.value.timings.values()}
+    assert len(lengths) <= 1
+
+
+def _batch(count: int = 600) -> Batch:
+    random = np.random.default_rng(0)
+    case = Case({"input": random.normal(size=count), "target": random.normal(size=count)})
+    return Batch.of(CATALOG["mse"], case, torch.float32, "cpu")
+
+
+def test_recheck_accepts_the_right_and_refuses_the_wrong() -> None:
+    """The outputs of timed calls are held against the oracle: value, mean and gradient."""
+    batch = _batch()
+    value, gradients = batch.runner(mse_vectorized, backward=True)()
+    assert recheck(mse_vectorized, batch, value, gradients).fault == ""
+    assert "the mean is not" in recheck(mse_vectorized, batch, value * 1.001, gradients).fault
+    doubled = (2 * gradients[0],)
+    assert "gradient to input off" in recheck(mse_vectorized, batch, value, doubled).fault
+
+    def off(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+        return mse_vectorized(input, target, reduction=reduction) + 1e-3
+
+    assert "items off" in recheck(off, batch, value, gradients).fault
+
+
+def test_least_bytes_are_inputs_and_learned_gradients() -> None:
+    batch = _batch(100)
+    assert batch.least_bytes(backward=False) == 2 * 400
+    assert batch.least_bytes(backward=True) == 3 * 400
+    source = copy_runner(800, "cpu")()
+    assert source.numel() == 400
+
+
+def test_timing_is_of_the_callable_that_was_verified() -> None:
+    """The runner calls the very function, with the workload's own arguments."""
+    seen = []
+
+    def spy(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+        seen.append((input.shape, input.requires_grad, target.requires_grad, reduction))
+        return mse_naive(input, target, reduction=reduction)
+
+    batch = _batch(3)
+    batch.runner(spy, backward=True)()
+    batch.runner(spy, backward=False)()
+    assert seen == [((3,), True, False, "mean"), ((3,), False, False, "mean")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"loss": "dise"}, "loss: no 'dise'; did you mean dice"),
+        ({"size": 0}, "size: expected at least 1 element"),
+        ({"device": "cuda"}, "device: no cuda on this machine"),
+        ({"dtype": "half"}, "dtype: no 'half'"),
+        ({"threads": 0}, "threads: expected at least 1"),
+    ],
+)
+def test_bad_arguments(arguments: dict[str, object], message: str) -> None:
+    if arguments.get("device") == "cuda" and torch.cuda.is_available():
+        arguments, message = {"device": "cud"}, "device: no 'cud'"
+    with pytest.raises(ValueError, match=message):
+        choose(**{"loss": "mse", "size": 100, **arguments})  # type: ignore[arg-type]

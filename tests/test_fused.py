@@ -1,0 +1,85 @@
+"""The fused variants really run compiled, with a known number of graphs."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch._dynamo.eval_frame import _debug_get_cache_entry_list
+
+from impls import boxes, classification, embedding, overlap, regression
+from impls.compiled import Compiled, graph_input, number
+from lossproof import CATALOG
+from lossproof.cases import generated
+from lossproof.trial import TorchTrial
+
+COMPILED = {
+    "cross_entropy": classification._compiled_cross_entropy,
+    "sigmoid_focal": classification._compiled_sigmoid_focal,
+    "mse": regression._compiled_mse,
+    "giou": boxes._compiled_giou,
+    "dice": overlap._compiled_dice,
+    "arcface": embedding._compiled_arcface,
+}
+
+pytestmark = pytest.mark.compiled
+
+
+def _graphs(compiled: Compiled) -> int:
+    return len(_debug_get_cache_entry_list(compiled.function.__code__))
+
+
+def test_every_fused_variant_is_listed() -> None:
+    assert set(COMPILED) == {loss.name for loss in CATALOG.values() if "fused" in loss.variants}
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [pytest.param(name, marks=pytest.mark.xdist_group(f"{name}-fused")) for name in CATALOG],
+)
+def test_fused_runs_compiled(loss: str) -> None:
+    """Calls make graphs, fewer than the limit past which torch would say no."""
+    row, compiled = CATALOG[loss], COMPILED[loss]
+    for case in generated(row, "float32", 25, 0):
+        TorchTrial(row.variants["fused"], row, case, "float32").value()
+    assert 1 <= _graphs(compiled) <= compiled.graphs
+
+
+def test_one_graph_too_many_is_an_error() -> None:
+    """Past its limit a fused function fails; it never falls back to eager silently."""
+
+    def double(tensor: torch.Tensor, flag: str) -> torch.Tensor:
+        return 2 * tensor + len(flag)
+
+    compiled = Compiled(double, graphs=2)
+    compiled(torch.ones(3), "a")
+    compiled(torch.ones(3), "bb")
+    with pytest.raises(torch._dynamo.exc.FailOnRecompileLimitHit):
+        compiled(torch.ones(3), "ccc")
+
+
+def test_an_eager_impostor_is_told_apart() -> None:
+    """Under an eager stance no graph is made: what test_fused_runs_compiled looks for is missing."""
+
+    def triple(tensor: torch.Tensor) -> torch.Tensor:
+        return 3 * tensor
+
+    compiled = Compiled(triple, graphs=2)
+    with torch.compiler.set_stance("force_eager"):
+        compiled(torch.ones(3))
+    assert _graphs(compiled) == 0
+    compiled(torch.ones(3))
+    assert _graphs(compiled) == 1
+
+
+def test_options_sizes_and_views_share_a_graph() -> None:
+    """New option values, sizes, equal sizes and strides make no new graph."""
+
+    def scaled(tensor: torch.Tensor, factor: torch.Tensor, other: Any) -> torch.Tensor:
+        return (tensor * factor).sum() + other.sum()
+
+    compiled = Compiled(scaled, graphs=2)
+    for count, factor in ((4, 1.0), (5, 2.0), (7, 0.5)):
+        tensor = torch.ones(count, 8)[:, ::2]
+        compiled(graph_input(tensor, -1), number(factor), graph_input(torch.ones(4 * count)))
+        compiled(graph_input(tensor, -1), number(factor), graph_input(torch.ones(9)))
+    assert _graphs(compiled) == 1

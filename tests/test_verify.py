@@ -1,0 +1,256 @@
+"""Verification itself: impostors are caught, right code is not, and nothing is lost."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from impls.boxes import giou_vectorized
+from impls.classification import cross_entropy_vectorized, sigmoid_focal_vectorized
+from impls.regression import mse_vectorized
+from lossproof import verify
+from lossproof.verdict import Verdict
+from properties.case import DTYPES
+
+FLOAT32 = [torch.float32]
+
+
+def constant(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    return 0 * mse_vectorized(input, target, reduction=reduction) + 1
+
+
+def zero_gradient(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    value = mse_vectorized(input, target, reduction=reduction)
+    return value.detach() + 0 * value
+
+
+def detached(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    return mse_vectorized(input, target, reduction=reduction).detach()
+
+
+def scaled_gradient(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    value = mse_vectorized(input, target, reduction=reduction)
+    return 1.01 * value - 0.01 * value.detach()
+
+
+def rounded_early(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    return mse_vectorized(input, target, reduction=reduction).bfloat16().to(input.dtype)
+
+
+def sum_for_mean(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    return mse_vectorized(input, target, reduction="none" if reduction == "none" else "sum")
+
+
+def input_overwritten(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    value = mse_vectorized(input, target, reduction=reduction)
+    with torch.no_grad():
+        target.mul_(2)
+    return value
+
+
+def alias_returned(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    value = mse_vectorized(input, target, reduction=reduction)
+    return input.view_as(input) if reduction == "none" and not input.any() else value
+
+
+def only_small(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    return mse_vectorized(input, target, reduction=reduction) * (1 if input.numel() < 100 else 2)
+
+
+def only_contiguous(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    value = mse_vectorized(input, target, reduction=reduction)
+    return value if input.is_contiguous() else 2 * value
+
+
+def wrong_dtype(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    return mse_vectorized(input, target, reduction=reduction).double()
+
+
+def extra_axis(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    return mse_vectorized(input, target, reduction=reduction)[..., None]
+
+
+def no_tensor(input: Tensor, target: Tensor, *, reduction: str = "mean") -> float:
+    return float(mse_vectorized(input, target, reduction="sum").detach())
+
+
+class Stale:
+    """Right on the first call, then remembers."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[int, ...], Tensor] = {}
+
+    def __call__(self, input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+        value = mse_vectorized(input, target, reduction=reduction)
+        first = self.kept.setdefault((*input.shape, len(reduction)), value.detach())
+        return value + (first - value.detach())
+
+
+@pytest.mark.parametrize(
+    ("impostor", "law"),
+    [
+        (constant, "value"),
+        (zero_gradient, "gradient"),
+        (detached, "form"),
+        (scaled_gradient, "gradient"),
+        (rounded_early, "value"),
+        (sum_for_mean, "value"),
+        (input_overwritten, "inputs_untouched"),
+        (alias_returned, "form"),
+        (only_small, "large_batch"),
+        (only_contiguous, "layout"),
+        (wrong_dtype, "form"),
+        (extra_axis, "value"),
+        (no_tensor, "value"),
+        (Stale(), "value"),
+    ],
+    ids=lambda value: getattr(value, "__name__", type(value).__name__.lower()),
+)
+def test_impostor_is_caught(impostor: Callable[..., Tensor], law: str) -> None:
+    """Each is wrong, by the law that one would expect."""
+    verdict = verify(impostor, "mse", dtypes=FLOAT32)
+    assert verdict.outcome == "wrong"
+    assert law in verdict.laws_broken
+
+
+def test_nan_swept_to_zero_is_caught() -> None:
+    """A saturated focal loss whose NaN is hidden is still wrong."""
+
+    def swept(
+        logits: Tensor,
+        target: Tensor,
+        *,
+        gamma: float = 2.0,
+        alpha: float | None = 0.25,
+        reduction: str = "mean",
+    ) -> Tensor:
+        p = torch.sigmoid(logits)
+        binary = -(target * p.log() + (1 - target) * (1 - p).log())
+        right = p * target + (1 - p) * (1 - target)
+        weight = 1 if alpha is None else alpha * target + (1 - alpha) * (1 - target)
+        items = (weight * (1 - right) ** gamma * binary).nan_to_num(0, 0, 0)
+        return {"none": lambda x: x, "sum": torch.sum, "mean": torch.mean}[reduction](items)
+
+    assert verify(swept, "sigmoid_focal", dtypes=FLOAT32).outcome == "wrong"
+
+
+def test_shifted_target_is_caught() -> None:
+    """The off-by-one that a constant learning curve hides."""
+
+    def shifted(logits: Tensor, target: Tensor, **options: object) -> Tensor:
+        classes = logits.shape[1]
+        other = torch.where(target == options["ignore_index"], target, (target + 1) % classes)
+        return cross_entropy_vectorized(logits, other, **options)  # type: ignore[arg-type]
+
+    assert "value" in verify(shifted, "cross_entropy", dtypes=FLOAT32).laws_broken
+
+
+def test_forgotten_option_is_caught() -> None:
+    def forgetful(logits: Tensor, target: Tensor, *, reduction: str = "mean", **_: object) -> Tensor:
+        return sigmoid_focal_vectorized(logits, target, reduction=reduction)
+
+    assert "options_matter" in verify(forgetful, "sigmoid_focal", dtypes=FLOAT32).laws_broken
+
+
+def test_coupled_items_are_caught() -> None:
+    def coupled(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+        items = giou_vectorized(boxes1, boxes2, reduction="none")
+        items = items + 0.01 * (items - items.mean()) if len(items) else items
+        return {"none": lambda x: x, "sum": torch.sum, "mean": torch.mean}[reduction](items)
+
+    assert "concatenation" in verify(coupled, "giou", dtypes=FLOAT32).laws_broken
+
+
+def test_raising_is_an_error_and_not_ours() -> None:
+    """An implementation that raises has a finding for it, with a program that raises too."""
+
+    def broken(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+        raise RuntimeError("out of luck")
+
+    verdict = verify(broken, "mse", dtypes=FLOAT32, examples=5)
+    assert verdict.outcome == "error"
+    assert "RuntimeError: out of luck" in verdict.findings[0].reason
+    ran = subprocess.run(
+        [sys.executable, "-c", verdict.findings[0].snippet], capture_output=True, text=True, check=False
+    )
+    assert "RuntimeError: out of luck" in ran.stderr
+
+
+def test_not_implemented_is_unsupported() -> None:
+    def only_float32(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+        if input.dtype != torch.float32:
+            raise NotImplementedError("float32 only")
+        return mse_vectorized(input, target, reduction=reduction)
+
+    verdict = verify(only_float32, "mse", examples=5)
+    assert verdict.outcome == "unsupported"
+    assert verdict.unsupported == ("float64", "bfloat16", "float16")
+    assert verify(only_float32, "mse", dtypes=FLOAT32, examples=5).outcome == "correct"
+
+
+def test_an_exception_of_our_own_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a fault of the oracle")
+
+    monkeypatch.setattr("lossproof.trial.tolerance.true_items", fails)
+    with pytest.raises(ZeroDivisionError, match="a fault of the oracle"):
+        verify(mse_vectorized, "mse", dtypes=FLOAT32, examples=2)
+
+
+def test_counterexample_is_shrunk() -> None:
+    """A fault on one number is shown on one number."""
+
+    def wrong_at_three(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+        items = torch.where(input > 3, 2.0, 1.0) * (input - target) ** 2
+        return {"none": lambda x: x, "sum": torch.sum, "mean": torch.mean}[reduction](items)
+
+    finding = verify(wrong_at_three, "mse", dtypes=["float64"], laws=["value"]).findings[0]
+    assert finding.inputs["input"].size == 1
+    assert finding.inputs["input"] == 4.0
+    assert finding.inputs["target"] == 0.0
+    assert finding.budgets > 8
+    assert finding.got is not None
+    assert finding.wanted is not None
+
+
+def test_right_is_right_at_other_seeds() -> None:
+    """No false alarm, and the errors stay well inside the budget."""
+    for seed in (1, 2):
+        verdict = verify(giou_vectorized, "giou", seed=seed, examples=60)
+        verdict.raise_if_wrong()
+        assert max(verdict.budgets.values()) < 8
+        assert set(verdict.budgets) == set(DTYPES)
+
+
+def test_raise_if_wrong_is_readable() -> None:
+    verdict = verify(constant, "mse", dtypes=FLOAT32, examples=5)
+    with pytest.raises(AssertionError, match=r"mse: wrong, \d+ laws broken") as caught:
+        verdict.raise_if_wrong()
+    assert "result_1 = function(input, target" in str(caught.value)
+
+
+def test_verdict_survives_the_cache() -> None:
+    from lossproof.cache import load, plain, store
+
+    verdict = verify(constant, "mse", dtypes=FLOAT32, examples=5)
+    store("verdicts", {"key": 1}, verdict)
+    kept = Verdict.from_plain(load("verdicts", {"key": 1}))
+    assert plain(kept) == plain(verdict)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"loss": "gious"}, "loss: no 'gious'; did you mean giou"),
+        ({"dtypes": ["float31"]}, "dtype: no 'float31'; did you mean float32"),
+        ({"device": "gpu"}, "device: no 'gpu'"),
+        ({"examples": 0}, "examples: expected at least 1, got 0"),
+        ({"laws": ["bound"]}, "law: no 'bound'; did you mean bounded"),
+    ],
+)
+def test_bad_arguments(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        verify(giou_vectorized, **{"loss": "giou", **arguments})  # type: ignore[arg-type]
