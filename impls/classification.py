@@ -89,6 +89,14 @@ def cross_entropy_naive(
     return _weighted(losses, total, _share_of(reduction), logits.dtype)
 
 
+def _shifted(rows: Tensor) -> Tensor:
+    """Rows with a largest logit of 0, where torch's log_softmax needs it.
+
+    Along an inner axis torch subtracts max + log Σ exp at once, which loses the digits of max.
+    """
+    return rows - rows.detach().amax(dim=1, keepdim=True) if rows.ndim > 2 else rows
+
+
 def cross_entropy_native(
     logits: Tensor,
     target: Tensor,
@@ -106,7 +114,7 @@ def cross_entropy_native(
     rows = wide(logits).masked_fill(ignored.unsqueeze(1), 0) if ignored.any() else wide(logits)
     how = "none" if reduction == "none" else "sum"
     result = F.cross_entropy(
-        rows,
+        _shifted(rows),
         target,
         class_weight,
         ignore_index=ignore_index,
@@ -131,7 +139,7 @@ def _cross_entropy(
     """The formula on checked arguments; label_smoothing None leaves its term out."""
     ignored = target == ignore_index
     rows = wide(logits).masked_fill(ignored.unsqueeze(1), 0)
-    log_probability = F.log_softmax(rows, dim=1)
+    log_probability = F.log_softmax(_shifted(rows), dim=1)
     label = torch.where(ignored, 0, target)
     label_weight = (~ignored).to(rows.dtype)
     if weight is not None:

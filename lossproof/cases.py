@@ -14,7 +14,7 @@ from lossproof.loss import Loss
 from properties.case import Case, rounded, take_rows
 
 SHRINKING_SECONDS = 20.0
-LARGE_ELEMENTS = 4096
+LARGE_ELEMENTS = 3000
 QUIET = settings(
     database=None,
     deadline=None,

@@ -4,6 +4,7 @@ Generated cases are small; what is timed is large. Before and after timing, the 
 held against the oracle: the items of some rows, the mean of all, and a few entries of the gradient.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from properties.trial import BUDGETS
 ROW_ELEMENTS = 8_000
 """About how many elements of the batch the oracle is asked for."""
 GRADIENT_PLACES = 16
+STEPPED = 4_000_000
+"""About how many numbers the complex steps of all places may hold together."""
 
 
 @dataclass(frozen=True)
@@ -33,24 +36,26 @@ class Recheck:
 def recheck(
     function: Variant,
     batch: Batch,
-    value: torch.Tensor,
+    means: Sequence[torch.Tensor],
     gradients: tuple[torch.Tensor, ...],
     seed: int = 0,
 ) -> Recheck:
-    """Hold a mean and its gradients, just timed, against the oracle on random rows of the batch."""
+    """Hold means and gradients, just timed, against the oracle on random rows of the batch."""
     loss, random = batch.loss, np.random.default_rng(seed)
-    dtype = str(value.dtype).removeprefix("torch.")
+    dtype = str(means[0].dtype).removeprefix("torch.")
     facts = DTYPES[dtype]
     held = held_case(batch)
     rows, part = _some_rows(batch, held, random)
     items = _items(function, batch)
-    truth = tolerance.true_items(loss, part, facts.unit, facts.smallest)
+    truth = tolerance.fresh_items(loss, part, facts.unit, facts.smallest)
     got = items if loss.coupled(held) else items[rows]
     used = _used(got, truth, facts)
+    divisor = tolerance.divisor_of(loss, held) if loss.divisor else items.size
     if gradients:
         name = batch.learned[0]
-        entries = to_array(gradients[0])[rows].reshape(-1) * tolerance.divisor_of(loss, held)
-        places = random.choice(entries.size, min(GRADIENT_PLACES, entries.size), replace=False)
+        entries = to_array(gradients[0])[rows].reshape(-1) * divisor
+        count = max(1, min(GRADIENT_PLACES, entries.size, STEPPED // tolerance.elements(part)))
+        places = random.choice(entries.size, count, replace=False)
         smallest = facts.smallest * max(1, items.size)
         true = tolerance.some_gradients(loss, part, name, places, facts.unit, smallest)
         used_gradient = _used(entries[places], true, facts)
@@ -61,7 +66,7 @@ def recheck(
         fault = f"items off by {used:.3g} budgets on this batch"
     elif used_gradient > BUDGETS:
         fault = f"gradient to {batch.learned[0]} off by {used_gradient:.3g} budgets on this batch"
-    elif not _mean_agrees(float(value.detach()), items, tolerance.divisor_of(loss, held), facts):
+    elif not all(_mean_agrees(float(mean.detach()), items, divisor, facts) for mean in means):
         fault = "the mean is not the mean of the items on this batch"
     ulps = np.abs(got - truth.value) / spacing_at(np.maximum(np.abs(truth.value), 1), dtype)
     return Recheck(max(used, used_gradient), float(np.max(ulps, initial=0)), fault)

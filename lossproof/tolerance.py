@@ -21,6 +21,7 @@ The oracle runs in long double to judge float64, where the platform has it.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -39,8 +40,9 @@ FAR_FLOORS = 8.0
 PERTURBATIONS = 16
 STEP = 1e-100
 """The complex step."""
-MOST_MOVED = 300_000
-"""Cases with more elements than this are not perturbed: their budget has no spread."""
+ALL_MOVES = range(1 + 2 * PERTURBATIONS)
+MOVES_BY_NUMBERS = ((10_000_000, ALL_MOVES), (100_000_000, (0, 1, 2, 9, 10)), (math.inf, (0,)))
+"""Large cases are moved less: how many numbers all copies may hold, and which copies those are."""
 
 
 @dataclass(frozen=True)
@@ -95,20 +97,17 @@ def _moves(argument: Argument, position: int, array: Array) -> Array:
 
 
 def _perturbed(
-    argument: Argument, position: int, array: Array, unit: float, alone: bool = False
+    argument: Argument, position: int, array: Array, unit: float, kept: Sequence[int]
 ) -> Array:
-    """The array, 16 copies moved by one unit, and 16 moved by 64 units: (33, *shape).
-
-    ``alone`` leaves the copies out, for arrays too large for them.
-    """
+    """The array, 16 copies moved by one unit, and 16 moved by 64 units: those kept, (33, *shape)."""
     if argument.kind == "label":
         return array
     array = array.astype(_precise(unit))
-    if alone:
+    if len(kept) == 1:
         return array[None]
     moves = _moves(argument, position, np.where(np.isfinite(array), array, 0))
     moves[PERTURBATIONS:] *= FAR
-    stack = np.concatenate([array[None], array + unit * moves])
+    stack = np.concatenate([array[None], array + unit * moves[[k - 1 for k in kept if k]]])
     if argument.kind == "probability":
         stack = np.clip(stack, 0, 1)
     elif argument.kind == "weight":
@@ -118,9 +117,12 @@ def _perturbed(
     return stack
 
 
-def _stacks(loss: Loss, case: Case, unit: float, alone: bool = False) -> dict[str, Array]:
+def _stacks(loss: Loss, case: Case, unit: float, steps: int = 1) -> dict[str, Array]:
+    """All arguments with their moved copies, fewer where ``steps`` of them would be too large."""
+    numbers = elements(case) * steps
+    kept = next(moves for most, moves in MOVES_BY_NUMBERS if numbers * len(moves) <= most)
     return {
-        a.name: _perturbed(a, position, _flat(a, case[a.name]), unit, alone)
+        a.name: _perturbed(a, position, _flat(a, case[a.name]), unit, kept)
         for position, a in enumerate(loss.arguments_of(case))
     }
 
@@ -145,7 +147,7 @@ def _judged(answers: Array, floor: Array, smallest: float, paired: bool = False)
     budget = floor + near + smallest
     with np.errstate(invalid="ignore"):
         sure = np.isfinite(value) & (far <= FAR_SPREADS * near + FAR_FLOORS * (floor + smallest))
-        if paired and len(answers) > 1:
+        if paired and len(answers) == len(ALL_MOVES):
             away = answers[1 + PERTURBATIONS :] - value
             bend = np.abs(away + away[np.arange(PERTURBATIONS) ^ 5]).max(axis=0)
             sure &= bend <= BUDGETS * budget
@@ -161,14 +163,16 @@ def elements(case: Case) -> int:
     return sum(value.size for value in case.values.values() if isinstance(value, np.ndarray))
 
 
-@lru_cache(maxsize=100_000)
-def true_items(loss: Loss, case: Case, unit: float, smallest: float) -> Truth:
+def fresh_items(loss: Loss, case: Case, unit: float, smallest: float) -> Truth:
     """The items, in their shape."""
-    alone = elements(case) > MOST_MOVED
-    answers = _ask(loss, case, _stacks(loss, case, unit, alone))
+    answers = _ask(loss, case, _stacks(loss, case, unit))
     truth = _judged(answers, unit * np.maximum(loss.floor(case), np.abs(answers[0])), smallest)
-    shape = items_shape(loss, case)
+    shape = np.shape(loss.exact(case))
     return Truth(*(part.reshape(shape) for part in (truth.value, truth.budget, truth.floor)))
+
+
+true_items = lru_cache(maxsize=100_000)(fresh_items)
+"""The same, kept: all laws and implementations ask for the same small cases."""
 
 
 @lru_cache(maxsize=100_000)
@@ -282,8 +286,7 @@ def some_gradients(
     loss: Loss, case: Case, name: str, places: Array, unit: float, smallest: float
 ) -> Truth:
     """The gradient of the sum, at a few flat places of an argument of a large case."""
-    alone = elements(case) * len(places) * (1 + 2 * PERTURBATIONS) > 20 * MOST_MOVED
-    stacks = _stacks(loss, case, unit, alone)
+    stacks = _stacks(loss, case, unit, len(places))
     array = stacks[name]
     directions = np.zeros((len(places), array[0].size))
     directions[np.arange(len(places)), places] = 1

@@ -26,11 +26,15 @@ SIGMOID_ARGUMENTS = (
 
 @st.composite
 def _softmax(draw_: st.DrawFn) -> dict[str, object]:
-    """Logits from moderate to 1e4, impossible classes, ignored items holding NaN or infinity."""
+    """Logits from moderate to 1e4, impossible classes, ignored items holding NaN or infinity; now
+    and then enough pixels for vector instructions."""
     batch, classes = draw_(st.integers(1, 4)), draw_(st.integers(1, 5))
     spatial = draw_(draw.shapes(2, 2))
+    if draw_(st.integers(0, 7)) == 7:
+        batch, classes, spatial = 1, min(classes, 3), (17,)
     items = (batch, *spatial)
-    logits = draw_(draw.arrays((batch, classes, *spatial), draw.moderate, draw.extreme))
+    kinds = (draw.moderate, draw.extreme, draw.crowded)
+    logits = draw_(draw.arrays((batch, classes, *spatial), *kinds))
     ignore_index = draw_(st.sampled_from([-100, -100, 255, 0]))
     ignored = draw_(draw.arrays(items, st.just(0.0), draw.hard)) == 1
     label = st.integers(0, classes - 1)

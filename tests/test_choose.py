@@ -129,15 +129,15 @@ def test_recheck_accepts_the_right_and_refuses_the_wrong() -> None:
     """The outputs of timed calls are held against the oracle: value, mean and gradient."""
     batch = _batch()
     value, gradients = batch.runner(mse_vectorized, backward=True)()
-    assert recheck(mse_vectorized, batch, value, gradients).fault == ""
-    assert "the mean is not" in recheck(mse_vectorized, batch, value * 1.001, gradients).fault
+    assert recheck(mse_vectorized, batch, [value], gradients).fault == ""
+    assert "the mean is not" in recheck(mse_vectorized, batch, [value, value * 1.001], gradients).fault
     doubled = (2 * gradients[0],)
-    assert "gradient to input off" in recheck(mse_vectorized, batch, value, doubled).fault
+    assert "gradient to input off" in recheck(mse_vectorized, batch, [value], doubled).fault
 
     def off(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
         return mse_vectorized(input, target, reduction=reduction) + 1e-3
 
-    assert "items off" in recheck(off, batch, value, gradients).fault
+    assert "items off" in recheck(off, batch, [value], gradients).fault
 
 
 def test_least_bytes_are_inputs_and_learned_gradients() -> None:

@@ -29,7 +29,7 @@ def test_vectorized_is_right_on_real_batches(path: Path) -> None:
     batch = Batch.of(loss, case, torch.float32, "cpu")
     function = loss.variants["vectorized"]
     value, gradients = batch.runner(function, backward=True)()
-    assert recheck(function, batch, value, gradients).fault == ""
+    assert recheck(function, batch, [value], gradients).fault == ""
     assert float(value.detach()) == pytest.approx(float(loss.exact(case, reduction="mean")), rel=1e-4)
 
 

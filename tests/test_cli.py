@@ -1,0 +1,146 @@
+"""The command line: exit codes, messages, tables and JSON."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from impls.published import mse_published_broadcast
+from impls.regression import mse_vectorized
+from lossproof import CATALOG, cli
+from lossproof.loss import Loss
+from lossproof.measure import Interrupted
+
+run = CliRunner()
+
+
+def _invoke(*arguments: str) -> Result:
+    return run.invoke(cli.app, arguments)
+
+
+@pytest.fixture
+def small_mse(monkeypatch: pytest.MonkeyPatch) -> Loss:
+    """A catalogue of one loss with two quick variants."""
+    row = CATALOG["mse"]
+    small = Loss(
+        **{
+            **vars(row),
+            "variants": {"native": row.variants["native"], "vectorized": mse_vectorized},
+            "workloads": row.workloads[:1],
+        }
+    )
+    for module in ("cli", "verification", "choosing"):
+        monkeypatch.setattr(f"lossproof.{module}.CATALOG", {"mse": small})
+    return small
+
+
+def test_list_shows_every_loss() -> None:
+    result = _invoke("list")
+    assert result.exit_code == 0
+    for loss in CATALOG.values():
+        assert loss.name in result.stdout
+    assert "[cos θ_j" in result.stdout  # no markup was swallowed
+
+
+def test_list_of_one_loss_states_its_laws() -> None:
+    result = _invoke("list", "giou")
+    assert result.exit_code == 0
+    for law in CATALOG["giou"].laws:
+        assert law.__name__ in result.stdout
+    assert "RetinaNet, 1 image" in result.stdout
+
+
+def test_verify_separates_variants_from_defects(small_mse: Loss, tmp_path: Path) -> None:
+    """All correct and every defect rejected: exit 0, and the file says it all."""
+    file = tmp_path / "verdicts.json"
+    result = _invoke("verify", "--dtype", "float32", "--examples", "10", "--json", str(file))
+    assert result.exit_code == 0, result.output
+    assert "Published defects: each must be rejected" in result.stdout
+    written = json.loads(file.read_text(encoding="utf-8"))
+    outcomes = {verdict["variant"]: verdict["outcome"] for verdict in written["verdicts"]}
+    assert outcomes == {"native": "correct", "vectorized": "correct", "published_broadcast": "wrong"}
+    assert written["environment"]["torch"]
+
+
+def test_verify_of_a_defect_fails_with_its_program(small_mse: Loss) -> None:
+    options = ("--variant", "published_broadcast", "--dtype", "float64", "--examples", "10")
+    result = _invoke("verify", "mse", *options)
+    assert result.exit_code == 1
+    assert "from impls.published import mse_published_broadcast as function" in result.stdout
+
+
+def test_a_defect_that_gets_through_fails(small_mse: Loss, monkeypatch: pytest.MonkeyPatch) -> None:
+    harmless = Loss(**{**vars(small_mse), "defects": {"published_harmless": mse_vectorized}})
+    monkeypatch.setattr("lossproof.cli.CATALOG", {"mse": harmless})
+    result = _invoke("verify", "mse", "--dtype", "float32", "--examples", "5")
+    assert result.exit_code == 1
+    assert "NOT REJECTED" in result.stdout
+
+
+def test_a_wrong_variant_does_not_stop_the_others(
+    small_mse: Loss, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixed = {"wrong": mse_published_broadcast, "vectorized": mse_vectorized}
+    monkeypatch.setattr("lossproof.cli.CATALOG", {"mse": Loss(**{**vars(small_mse), "variants": mixed})})
+    result = _invoke("verify", "mse", "--dtype", "float32", "--examples", "5")
+    assert result.exit_code == 1
+    lines = {
+        line.split()[1]: line.split()[2] for line in result.stdout.splitlines() if "mse " in line[:5]
+    }
+    assert lines["wrong"] == "wrong"
+    assert lines["vectorized"] == "correct"
+
+
+def test_choose_names_a_winner_and_remembers_it(small_mse: Loss, tmp_path: Path) -> None:
+    file = tmp_path / "choice.json"
+    options = ("choose", "mse", "--size", "1000", "--threads", "1", "--json", str(file))
+    result = _invoke(*options)
+    assert result.exit_code == 0, result.output
+    assert "forward and backward:" in result.stdout
+    (choice,) = json.loads(file.read_text(encoding="utf-8"))["choices"]
+    assert choice["winners"]["forward and backward"] in small_mse.variants
+    assert _invoke(*options).stdout == result.stdout
+
+
+def test_choose_takes_a_batch_of_ones_own(small_mse: Loss, tmp_path: Path) -> None:
+    file = tmp_path / "mine.npz"
+    np.savez(file, input=np.ones((20, 3)), target=np.zeros((20, 3)))
+    result = _invoke("choose", "mse", "--inputs", str(file), "--threads", "1")
+    assert result.exit_code == 0, result.output
+    assert "mine.npz: 60 elements" in result.stdout
+
+
+def test_interrupt_keeps_what_is_done(small_mse: Loss, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C during timing: the verdicts are shown, and the exit code says so."""
+
+    def stopped(*_: object, **__: object) -> None:
+        raise Interrupted({})
+
+    monkeypatch.setattr("lossproof.choosing.interleaved", stopped)
+    result = _invoke("choose", "mse", "--size", "1000", "--threads", "1")
+    assert result.exit_code == 130
+    assert "correct" in result.stdout
+    assert "interrupted" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["verify", "gious"], "loss: no 'gious'; did you mean giou"),
+        (["verify", "giou", "--variant", "fussed"], "variant: no 'fussed'; did you mean fused"),
+        (["verify", "giou", "--dtype", "float31"], "dtype: no 'float31'; did you mean float32"),
+        (["verify", "giou", "--device", "cpuu"], "device: no 'cpuu'; did you mean cpu"),
+        (["choose", "mss"], "loss: no 'mss'; did you mean mse"),
+        (["choose", "mse", "--inputs", "no_such.npz"], "inputs: no file no_such.npz"),
+        (["choose", "--inputs", "x.npz"], "inputs: expected exactly one loss"),
+        (["choose", "mse", "--size", "0"], "--size"),
+        (["list", "dise"], "loss: no 'dise'; did you mean dice"),
+        (["chose"], "chose"),
+    ],
+)
+def test_bad_usage_is_exit_two_and_names_the_argument(arguments: list[str], message: str) -> None:
+    result = _invoke(*arguments)
+    assert result.exit_code == 2
+    assert message in result.output
