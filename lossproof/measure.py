@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy import stats
-from torch.utils.benchmark import Timer
+from torch.utils.benchmark import timer
 
 from lossproof.loss import Loss, Variant
 from lossproof.trial import tracked
@@ -131,9 +131,16 @@ def copy_runner(count: int, device: str) -> Callable[[], Any]:
 
 
 def seconds(run: Callable[[], Any], number: int, threads: int) -> float:
-    """Mean seconds a call; torch's timer waits for the device."""
-    timer = Timer("run()", globals={"run": run}, num_threads=threads)
-    return float(timer.timeit(number).mean)
+    """Mean seconds a call, with this many torch threads; torch's clock waits for the device."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        start = timer()
+        for _ in range(number):
+            run()
+        return (timer() - start) / number
+    finally:
+        torch.set_num_threads(before)
 
 
 def estimate(function: Variant, batch: Batch, backward: bool, threads: int) -> float:
@@ -147,7 +154,7 @@ def estimate(function: Variant, batch: Batch, backward: bool, threads: int) -> f
         run = batch.rows(rows).runner(function, backward)
         taken = min(seconds(run, 1, threads) for _ in range(2))
         expected = taken * total / rows
-        if rows == total or (taken > SLOW / 20 and expected > 2 * SLOW):
+        if rows == total or (taken > SLOW / 40 and expected > 2 * SLOW):
             return expected
         rows = min(total, rows * GROWTH)
 
