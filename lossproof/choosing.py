@@ -15,6 +15,7 @@ from lossproof.loss import Loss, Variant
 from lossproof.machine import environment, peak_bytes
 from lossproof.measure import (
     BACKWARD,
+    FORWARD,
     PASSES,
     SLOW,
     Batch,
@@ -311,11 +312,12 @@ def _time(choice: Choice, loss: Loss, batch: Batch, report: Report) -> None:
 
 
 def _too_slow(row: Row, loss: Loss, batch: Batch, backward: bool, threads: int) -> bool:
-    if "too slow" in row.note:
+    if row.note:  # the forward pass was too slow already
         return True
     expected = estimate(loss.variants[row.variant], batch, backward, threads)
     if expected > SLOW:
-        row.note = f"too slow: about {expected:.0f} s a call, extrapolated"
+        which = BACKWARD if backward else FORWARD
+        row.note = f"not timed {which}: about {expected:.0f} s a call, extrapolated"
     return expected > SLOW
 
 

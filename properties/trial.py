@@ -157,7 +157,8 @@ def budgets_used(got: Measured, wanted: Measured) -> Array:
         used = error / (got.budget + wanted.budget)
     used = np.where(error <= 0, 0, used)
     used = np.where(got.overflow | wanted.overflow, 0, used)
-    return np.where(np.isnan(got.value) != np.isnan(wanted.value), np.inf, np.nan_to_num(used))
+    one_is_nan = np.isnan(got.value) != np.isnan(wanted.value)
+    return np.where(one_is_nan, np.inf, np.nan_to_num(used, posinf=np.inf))
 
 
 def equal(got: Measured, wanted: Measured, reason: str = "the two differ") -> None:
