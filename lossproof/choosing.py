@@ -10,7 +10,7 @@ import torch
 
 from lossproof import cache
 from lossproof.catalog import CATALOG
-from lossproof.lookup import find, require_device
+from lossproof.lookup import dtype_name, find, require_device
 from lossproof.loss import Loss, Variant
 from lossproof.machine import environment, peak_bytes
 from lossproof.measure import (
@@ -157,10 +157,6 @@ def workload_of_size(loss: Loss, size: int) -> Workload:
     return Workload(name, nearest.source, rows, nearest.make)
 
 
-def _dtype_name(dtype: torch.dtype | str) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
 def verdicts_of(
     loss: Loss,
     device: str,
@@ -176,7 +172,7 @@ def verdicts_of(
     for name in names:
         what = f"verify {loss.name} {name}"
         verdicts[name] = cached_verdict(
-            loss, name, device, [_dtype_name(dtype)], examples, 0, _part(report, what)
+            loss, name, device, [dtype_name(dtype)], examples, 0, _part(report, what)
         )
     return verdicts
 
@@ -240,7 +236,7 @@ def choose_for(
         **environment(device),
         "loss": loss.name,
         "outcomes": {name: verdict.outcome for name, verdict in verdicts.items()},
-        "dtype": _dtype_name(dtype),
+        "dtype": dtype_name(dtype),
         "threads": threads,
         "workload": [workload.name, workload.rows, workload.fingerprint],
     }
@@ -248,12 +244,12 @@ def choose_for(
     if kept is not None:
         return choice_from_plain(kept)
     case = workload.make(np.random.default_rng(0), workload.rows)
-    batch = Batch.of(loss, case, getattr(torch, _dtype_name(dtype)), device)
+    batch = Batch.of(loss, case, getattr(torch, dtype_name(dtype)), device)
     choice = Choice(
         loss.name,
         device,
         key["device"],
-        _dtype_name(dtype),
+        dtype_name(dtype),
         workload.name,
         workload.source,
         batch.size,

@@ -6,6 +6,8 @@ from typing import TypeVar
 
 import torch
 
+from properties.case import DTYPES
+
 T = TypeVar("T")
 
 
@@ -27,6 +29,15 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return f"{hint} (all: {', '.join(known)})"
+
+
+def dtype_name(dtype: torch.dtype | str) -> str:
+    """The name of one of the four dtypes, or a ``ValueError``.
+
+    >>> dtype_name(torch.bfloat16)
+    'bfloat16'
+    """
+    return find("dtype", str(dtype).removeprefix("torch."), DTYPES).name
 
 
 def require_device(device: str) -> None:

@@ -12,7 +12,7 @@ from scipy import stats
 from torch.utils.benchmark import timer
 
 from lossproof.loss import Loss, Variant
-from lossproof.trial import tracked
+from lossproof.trial import tensors_of, tracked
 from properties.case import Case
 
 FORWARD, BACKWARD = "forward", "forward and backward"
@@ -83,12 +83,7 @@ class Batch:
 
     @classmethod
     def of(cls, loss: Loss, case: Case, dtype: torch.dtype, device: str) -> "Batch":
-        tensors = {}
-        for argument in loss.arguments_of(case):
-            array = np.ascontiguousarray(case[argument.name])
-            kind = torch.int64 if array.dtype.kind == "i" else dtype
-            tensors[argument.name] = torch.from_numpy(array).to(device, kind)
-        return cls(loss, case, tensors, device)
+        return cls(loss, case, tensors_of(loss, case, dtype, device), device)
 
     @property
     def size(self) -> int:

@@ -8,12 +8,12 @@ import torch
 
 from lossproof.cases import generated, halved, large, shrunk
 from lossproof.catalog import CATALOG
-from lossproof.lookup import find, require_device
+from lossproof.lookup import dtype_name, find, require_device
 from lossproof.loss import Law, Loss, Variant
 from lossproof.snippet import program
 from lossproof.trial import Raised, TorchTrial
 from lossproof.verdict import Finding, Outcome, Verdict
-from properties.case import DTYPES, Case, spacing_at
+from properties.case import Case, spacing_at
 from properties.general import large_batch
 from properties.trial import Broken, NotApplicable, budgets_used
 
@@ -59,7 +59,7 @@ def verify(
     """
     row = find("loss", loss, CATALOG) if isinstance(loss, str) else loss
     require_device(device)
-    names = [_dtype_name(dtype) for dtype in dtypes]
+    names = [dtype_name(dtype) for dtype in dtypes]
     if examples < 1:
         raise ValueError(f"examples: expected at least 1, got {examples}")
     known = {law.__name__: law for law in (*row.laws, large_batch)}
@@ -74,12 +74,6 @@ def verify(
 
         check.run(name, done)
     return check.verdict()
-
-
-def _dtype_name(dtype: torch.dtype | str) -> str:
-    name = str(dtype).removeprefix("torch.")
-    find("dtype", name, DTYPES)
-    return name
 
 
 class _Check:
