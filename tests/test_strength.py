@@ -1,0 +1,176 @@
+"""Every law can fail: for each there is an impostor of the vectorized variant that breaks it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from lossproof import CATALOG
+from lossproof.cases import generated, large
+from lossproof.trial import Raised, TorchTrial
+from properties.general import large_batch
+from properties.trial import Broken, NotApplicable
+
+Function = Callable[..., Tensor]
+
+
+def _first_tracked(arguments: tuple[Any, ...]) -> Tensor | None:
+    return next((a for a in arguments if a.requires_grad), None)
+
+
+def _offset(amount: float) -> Callable[[Function], Function]:
+    def wrap(right: Function) -> Function:
+        return lambda *arguments, **options: right(*arguments, **options) + amount
+
+    return wrap
+
+
+def _noisy(right: Function) -> Function:
+    """Errors that depend on every number and every place."""
+
+    def wrong(*arguments: Tensor, **options: Any) -> Tensor:
+        value = right(*arguments, **options)
+        seed = sum(float((a.detach().double().nan_to_num(0, 1, -1) + 0.1).sum()) for a in arguments)
+        place = torch.arange(value.numel(), device=value.device).reshape(value.shape)
+        setting = sum(float(v) for v in options.values() if isinstance(v, int | float))
+        return value + 0.1 * torch.sin(9.0 * place + 1e3 * seed + 7.0 * setting).to(value.dtype)
+
+    return wrong
+
+
+def _tilted(right: Function) -> Function:
+    """The right value with a gradient that has a constant added."""
+
+    def wrong(*arguments: Tensor, **options: Any) -> Tensor:
+        value, total = right(*arguments, **options), 0.0
+        for tensor in arguments:
+            if tensor.requires_grad:
+                finite = tensor.nan_to_num(0, 0, 0)
+                total = total + 3 * (finite - finite.detach()).sum()
+        return value + total
+
+    return wrong
+
+
+def _tilted_alone(right: Function) -> Function:
+    """A gradient that is wrong only where a single argument asks for it."""
+
+    def wrong(*arguments: Tensor, **options: Any) -> Tensor:
+        alone = sum(a.requires_grad for a in arguments) == 1
+        return (_tilted(right) if alone else right)(*arguments, **options)
+
+    return wrong
+
+
+def _blind_to_options(right: Function) -> Function:
+    return lambda *arguments, **options: right(*arguments, reduction=options["reduction"])
+
+
+def _untracked_differs(right: Function) -> Function:
+    def wrong(*arguments: Tensor, **options: Any) -> Tensor:
+        value = right(*arguments, **options)
+        return value if _first_tracked(arguments) is not None else value + 1
+
+    return wrong
+
+
+def _overwrites(right: Function) -> Function:
+    def wrong(*arguments: Tensor, **options: Any) -> Tensor:
+        value = right(*arguments, **options)
+        with torch.no_grad():
+            arguments[0].add_(1)
+        return value
+
+    return wrong
+
+
+def _remembers(right: Function) -> Function:
+    calls = 0
+
+    def wrong(*arguments: Tensor, **options: Any) -> Tensor:
+        nonlocal calls
+        calls += 1
+        return right(*arguments, **options) + calls
+
+    return wrong
+
+
+def _layout_matters(right: Function) -> Function:
+    def wrong(*arguments: Tensor, **options: Any) -> Tensor:
+        value = right(*arguments, **options)
+        return value if all(a.is_contiguous() for a in arguments) else value + 1
+
+    return wrong
+
+
+def _detached(right: Function) -> Function:
+    return lambda *arguments, **options: right(*arguments, **options).detach()
+
+
+def _no_number(right: Function) -> Function:
+    return lambda *arguments, **options: right(*arguments, **options) * torch.nan
+
+
+def _accepts_anything(right: Function) -> Function:
+    def wrong(*arguments: Tensor, **options: Any) -> Tensor:
+        try:
+            return right(*arguments, **options)
+        except ValueError:
+            return arguments[0].sum()
+
+    return wrong
+
+
+def _wrong_when_large(right: Function) -> Function:
+    def wrong(*arguments: Tensor, **options: Any) -> Tensor:
+        value = right(*arguments, **options)
+        return value + 1 if arguments[0].numel() > 1000 else value
+
+    return wrong
+
+
+IMPOSTORS: list[Callable[[Function], Function]] = [
+    _offset(-3.0),
+    _offset(1000.0),
+    _noisy,
+    _tilted,
+    _tilted_alone,
+    _blind_to_options,
+    _untracked_differs,
+    _overwrites,
+    _remembers,
+    _layout_matters,
+    _detached,
+    _no_number,
+    _accepts_anything,
+    _wrong_when_large,
+]
+
+LAWS = [
+    pytest.param(row.name, law, id=f"{row.name}-{law.__name__}")
+    for row in CATALOG.values()
+    for law in (*row.laws, large_batch)
+]
+
+
+@pytest.mark.parametrize(("loss", "law"), LAWS)
+def test_law_can_fail(loss: str, law: Callable[..., None]) -> None:
+    """Some impostor breaks the law, and the right variant does not."""
+    row = CATALOG[loss]
+    cases = [large(row, "float64", 0)] if law is large_batch else generated(row, "float64", 40, 0)
+    right = row.variants["vectorized"]
+
+    def breaks(function: Function) -> bool:
+        for case in cases:
+            try:
+                law(TorchTrial(function, row, case, "float64"))
+            except (Broken, Raised):
+                return True
+            except NotApplicable:
+                continue
+        return False
+
+    assert not breaks(right)
+    assert any(breaks(impostor(right)) for impostor in IMPOSTORS)
