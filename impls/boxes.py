@@ -79,7 +79,7 @@ def giou_vectorized(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") 
     return _giou(boxes1, boxes2, divisor_of(reduction, len(boxes1)))
 
 
-_compiled_giou = Compiled(_giou, graphs=24)
+_compiled_giou = Compiled(_giou, graphs=48)
 
 
 def giou_fused(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:

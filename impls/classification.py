@@ -294,7 +294,7 @@ def sigmoid_focal_vectorized(
     return _sigmoid_focal(logits, target, gamma, *_alpha_line(alpha), divisor)
 
 
-_compiled_sigmoid_focal = Compiled(_sigmoid_focal, graphs=16)
+_compiled_sigmoid_focal = Compiled(_sigmoid_focal, graphs=32)
 
 
 def sigmoid_focal_fused(
