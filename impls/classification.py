@@ -170,7 +170,7 @@ def cross_entropy_vectorized(
     return _cross_entropy(logits, target, weight, smoothing, ignore_index, _share_of(reduction))
 
 
-_compiled_cross_entropy = Compiled(_cross_entropy, graphs=64)
+_compiled_cross_entropy = Compiled(_cross_entropy, graphs=128)
 
 
 def cross_entropy_fused(

@@ -134,7 +134,7 @@ def arcface_vectorized(
     return _arcface(features, label, weight, scale, *_margin_constants(margin), divisor)
 
 
-_compiled_arcface = Compiled(_arcface, graphs=48)
+_compiled_arcface = Compiled(_arcface, graphs=96)
 
 
 def arcface_fused(

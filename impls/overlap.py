@@ -119,7 +119,7 @@ def dice_vectorized(
     return _finish(items, batch, include_background, reduction, probs)
 
 
-_compiled_dice = Compiled(_dice, graphs=96)
+_compiled_dice = Compiled(_dice, graphs=128)
 
 
 def dice_fused(
