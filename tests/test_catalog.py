@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import torch
 
 from lossproof import CATALOG
 from lossproof.cases import generated
+from lossproof.loss import Loss
 from lossproof.trial import tensors_of
+from properties.case import BadCall
 
 ROOT = Path(__file__).parent.parent
 FORBIDDEN = {
@@ -21,24 +24,24 @@ FORBIDDEN = {
 
 
 @pytest.mark.parametrize("loss", CATALOG.values(), ids=CATALOG)
-def test_no_cell_is_empty(loss: object) -> None:
+def test_no_cell_is_empty(loss: Loss) -> None:
     """Each loss has an oracle, three variants, laws of its own, workloads, defects, bad calls."""
     cells = ("oracle", "items", "paper", "formula", "laws", "workloads", "defects", "bad_calls")
     assert [cell for cell in cells if not getattr(loss, cell)] == []
-    assert {"naive", "vectorized", "fused"} <= set(loss.variants)  # type: ignore[attr-defined]
-    assert len([w for w in loss.workloads if not w.gpu]) >= 3  # type: ignore[attr-defined]
+    assert {"naive", "vectorized", "fused"} <= set(loss.variants)
+    assert len([w for w in loss.workloads if not w.gpu]) >= 3
 
 
 @pytest.mark.parametrize("loss", CATALOG.values(), ids=CATALOG)
-def test_signatures_agree(loss: object) -> None:
+def test_signatures_agree(loss: Loss) -> None:
     """Oracle, variants and defects take the same arguments with the same defaults."""
 
-    def shape(function: object) -> list[tuple[str, object, object]]:
-        parameters = inspect.signature(function).parameters.values()  # type: ignore[arg-type]
+    def shape(function: Callable[..., object]) -> list[tuple[str, object, object]]:
+        parameters = inspect.signature(function).parameters.values()
         return [(p.name, p.kind, p.default) for p in parameters]
 
-    wanted = shape(loss.oracle)  # type: ignore[attr-defined]
-    functions = {**loss.variants, **loss.defects}  # type: ignore[attr-defined]
+    wanted = shape(loss.oracle)
+    functions = {**loss.variants, **loss.defects}
     assert {name: shape(function) for name, function in functions.items()} == dict.fromkeys(
         functions, wanted
     )
@@ -81,7 +84,7 @@ def _bad_calls() -> list[object]:
 
 
 @pytest.mark.parametrize(("loss", "variant", "call"), _bad_calls())
-def test_bad_arguments_are_refused_by_name(loss: str, variant: str, call: object) -> None:
+def test_bad_arguments_are_refused_by_name(loss: str, variant: str, call: BadCall) -> None:
     """Each bad call raises before any work, and the message starts with the argument's name."""
     row = CATALOG[loss]
     good = next(
@@ -89,16 +92,16 @@ def test_bad_arguments_are_refused_by_name(loss: str, variant: str, call: object
         for case in generated(row, "float32", 50, 0)
         if next(iter(case.values.values())).ndim >= 2 and len(next(iter(case.values.values()))) > 1
     )
-    changed = call.change(good)  # type: ignore[attr-defined]
+    changed = call.change(good)
     case = good.changed(**changed)
     tensors = tensors_of(row, case, torch.float32, "cpu")
     for name, value in changed.items():
         if isinstance(value, np.ndarray):
             tensors[name] = torch.from_numpy(np.ascontiguousarray(value))
-            if value.dtype == np.float64 and call.why != "floats":  # type: ignore[attr-defined]
+            if value.dtype == np.float64 and call.why != "floats":
                 tensors[name] = tensors[name].float()
     positional, options = row.split(case, {**case.values, **tensors})
-    with pytest.raises((ValueError, TypeError), match=f"^{call.argument}: expected"):  # type: ignore[attr-defined]
+    with pytest.raises((ValueError, TypeError), match=f"^{call.argument}: expected"):
         row.variants[variant](*positional, **options)
 
 
