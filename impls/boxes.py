@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from impls.arguments import (
-    Divisor,
     collect,
     divisor_of,
     reduce,
@@ -14,7 +13,7 @@ from impls.arguments import (
     require_shape,
     wide,
 )
-from impls.compiled import Compiled, graph_input, number
+from impls.compiled import Compiled, graph_input
 
 
 def _check(boxes1: Tensor, boxes2: Tensor, reduction: str) -> None:
@@ -61,32 +60,31 @@ def _ratio(part: Tensor, whole: Tensor) -> Tensor:
     return torch.where(empty, 0, part / torch.where(empty, 1, whole))
 
 
-def _giou(boxes1: Tensor, boxes2: Tensor, divisor: Divisor) -> Tensor:
-    dtype = boxes1.dtype
+def _giou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """Items, unrounded."""
     boxes1, boxes2 = wide(boxes1), wide(boxes2)
     low1, high1 = boxes1[:, :2], boxes1[:, 2:]
     low2, high2 = boxes2[:, :2], boxes2[:, 2:]
     intersection = _area((torch.minimum(high1, high2) - torch.maximum(low1, low2)).clamp(min=0))
     union = _area(high1 - low1) + _area(high2 - low2) - intersection
     hull = _area(torch.maximum(high1, high2) - torch.minimum(low1, low2))
-    items = 1 - _ratio(intersection, union) + _ratio(hull - union, hull)
-    return reduce(items, divisor, dtype)
+    return 1 - _ratio(intersection, union) + _ratio(hull - union, hull)
 
 
 def giou_vectorized(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
     """1 - I/U + (C-U)/C on all pairs at once."""
     _check(boxes1, boxes2, reduction)
-    return _giou(boxes1, boxes2, divisor_of(reduction, len(boxes1)))
+    return reduce(_giou(boxes1, boxes2), divisor_of(reduction, len(boxes1)), boxes1.dtype)
 
 
-_compiled_giou = Compiled(_giou, graphs=48)
+_compiled_giou = Compiled(_giou, graphs=16)
 
 
 def giou_fused(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
-    """The vectorized form, compiled; fewer than two pairs are not worth a graph."""
+    """The items compiled; fewer than two pairs are not worth a graph."""
     _check(boxes1, boxes2, reduction)
-    divisor = divisor_of(reduction, len(boxes1))
-    if len(boxes1) < 2:
-        return _giou(boxes1, boxes2, divisor)
-    scale = None if divisor is None else number(divisor)
-    return _compiled_giou(graph_input(boxes1), graph_input(boxes2), scale)
+    fused = len(boxes1) > 1
+    items = (
+        _compiled_giou(graph_input(boxes1), graph_input(boxes2)) if fused else _giou(boxes1, boxes2)
+    )
+    return reduce(items, divisor_of(reduction, len(boxes1)), boxes1.dtype)

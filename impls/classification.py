@@ -43,18 +43,12 @@ def _check_softmax(
     require_reduction(reduction)
 
 
-def _weighted(items: Tensor, total: Tensor, share: float | Tensor | None, dtype: torch.dtype) -> Tensor:
-    """Items (share None), their sum (share 0), or their sum over the total weight (share 1),
-    which is 0 where nothing has weight."""
-    if share is None:
-        return items.to(dtype)
+def _reduce_weighted(items: Tensor, total: Tensor, reduction: str, dtype: torch.dtype) -> Tensor:
+    """Items, their sum, or their sum over the total weight; 0 where nothing has weight."""
+    if reduction != "mean":
+        return reduce(items, divisor_of(reduction, 1), dtype)
     weightless = total == 0
-    mean_factor = torch.where(weightless, 0, 1 / torch.where(weightless, 1, total))
-    return (items.sum() * (mean_factor * share + (1 - share))).to(dtype)
-
-
-def _share_of(reduction: str) -> float | None:
-    return {"none": None, "sum": 0.0, "mean": 1.0}[reduction]
+    return (items.sum() * torch.where(weightless, 0, 1 / torch.where(weightless, 1, total))).to(dtype)
 
 
 def cross_entropy_naive(
@@ -86,7 +80,7 @@ def cross_entropy_naive(
         weights.append(class_weight[label])
     losses = collect(items, target.shape, logits)
     total = torch.stack(weights).sum()
-    return _weighted(losses, total, _share_of(reduction), logits.dtype)
+    return _reduce_weighted(losses, total, reduction, logits.dtype)
 
 
 def _shifted(rows: Tensor) -> Tensor:
@@ -134,9 +128,8 @@ def _cross_entropy(
     weight: Tensor | None,
     label_smoothing: float | Tensor | None,
     ignore_index: int | Tensor,
-    share: float | Tensor | None,
-) -> Tensor:
-    """The formula on checked arguments; label_smoothing None leaves its term out."""
+) -> tuple[Tensor, Tensor]:
+    """Items, unrounded, and the weight of all kept ones; label_smoothing None leaves its term out."""
     ignored = target == ignore_index
     rows = wide(logits).masked_fill(ignored.unsqueeze(1), 0)
     log_probability = F.log_softmax(_shifted(rows), dim=1)
@@ -152,7 +145,7 @@ def _cross_entropy(
             possible = weight.reshape(-1, *(1 for _ in target.shape[1:])) * possible
         smooth = -(~ignored).to(rows.dtype) * possible.mean(dim=1)
         items = (1 - label_smoothing) * items + label_smoothing * smooth
-    return _weighted(items, label_weight.sum(), share, logits.dtype)
+    return items, label_weight.sum()
 
 
 def cross_entropy_vectorized(
@@ -167,10 +160,11 @@ def cross_entropy_vectorized(
     """Softmax cross entropy from log_softmax and a gather."""
     _check_softmax(logits, target, weight, label_smoothing, ignore_index, reduction)
     smoothing = label_smoothing if label_smoothing > 0 else None
-    return _cross_entropy(logits, target, weight, smoothing, ignore_index, _share_of(reduction))
+    items, total = _cross_entropy(logits, target, weight, smoothing, ignore_index)
+    return _reduce_weighted(items, total, reduction, logits.dtype)
 
 
-_compiled_cross_entropy = Compiled(_cross_entropy, graphs=128)
+_compiled_cross_entropy = Compiled(_cross_entropy, graphs=32)
 
 
 def cross_entropy_fused(
@@ -182,33 +176,26 @@ def cross_entropy_fused(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
-    """The vectorized form, compiled: a graph each for (N, C) and for (N, C, S).
+    """The items compiled: a graph each for (N, C) and for (N, C, S).
 
     Absent weights come as ones and ignore_index as a tensor, so that they need no graph of their own.
     """
     _check_softmax(logits, target, weight, label_smoothing, ignore_index, reduction)
     batch, classes = logits.shape[:2]
     if classes < 2 or target.numel() < 2:
-        return cross_entropy_vectorized(
-            logits,
-            target,
-            weight=weight,
-            label_smoothing=label_smoothing,
-            ignore_index=ignore_index,
-            reduction=reduction,
+        smoothing = label_smoothing if label_smoothing > 0 else None
+        items, total = _cross_entropy(logits, target, weight, smoothing, ignore_index)
+    else:
+        spatial = target.numel() // batch
+        shape = (spatial,) if spatial > 1 else ()
+        items, total = _compiled_cross_entropy(
+            graph_input(logits, batch, classes, *shape),
+            graph_input(target, batch, *shape),
+            logits.new_ones(classes) if weight is None else weight.detach(),
+            number(label_smoothing),
+            torch.tensor(ignore_index),
         )
-    spatial = target.numel() // batch
-    shape = (spatial,) if spatial > 1 else ()
-    share = _share_of(reduction)
-    result = _compiled_cross_entropy(
-        graph_input(logits, batch, classes, *shape),
-        graph_input(target, batch, *shape),
-        logits.new_ones(classes) if weight is None else weight.detach(),
-        number(label_smoothing),
-        torch.tensor(ignore_index),
-        None if share is None else number(share),
-    )
-    return result.reshape(target.shape) if reduction == "none" else result
+    return _reduce_weighted(items.reshape(target.shape), total, reduction, logits.dtype)
 
 
 # Sigmoid focal loss: α_t (1-p_t)^γ BCE(x, t)

@@ -22,13 +22,13 @@ class Compiled:
     0 and 1 would, too: callers leave inputs that small to the uncompiled function.
     """
 
-    def __init__(self, function: Callable[..., Tensor], graphs: int) -> None:
+    def __init__(self, function: Callable[..., Any], graphs: int) -> None:
         self.function = function
         self.graphs = graphs
         self._kinds: set[Hashable] = set()
 
     @cached_property
-    def _compiled(self) -> Callable[..., Tensor]:
+    def _compiled(self) -> Callable[..., Any]:
         options: dict[str, Any] = {}
         if "recompile_limit" in inspect.signature(torch.compile).parameters:
             options["recompile_limit"] = self.graphs
@@ -37,7 +37,7 @@ class Compiled:
             config.recompile_limit = max(config.recompile_limit, self.graphs)
         return torch.compile(self.function, fullgraph=True, dynamic=True, **options)
 
-    def __call__(self, *arguments: Any) -> Tensor:
+    def __call__(self, *arguments: Any) -> Any:
         kind = (torch.is_grad_enabled(), *(_kind(argument) for argument in arguments))
         if kind in self._kinds:
             return self._compiled(*arguments)

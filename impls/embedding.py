@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impls.arguments import (
-    Divisor,
     collect,
     divisor_of,
     reduce,
@@ -97,9 +96,8 @@ def _arcface(
     cosine_margin: float | Tensor,
     sine_margin: float | Tensor,
     drop: float | Tensor,
-    divisor: Divisor,
 ) -> Tensor:
-    """The formula on checked arguments; ``drop`` is m sin m, what the cosine loses past π-m."""
+    """Items, unrounded; ``drop`` is m sin m, what the cosine loses past π-m."""
     unit_features, known_features = _unit(wide(features))
     unit_weight, known_weight = _unit(wide(weight))
     cosines = unit_features @ unit_weight.T
@@ -111,8 +109,7 @@ def _arcface(
     shifted = cosine * cosine_margin - sine * sine_margin
     shifted = torch.where(cosine >= -cosine_margin, shifted, cosine - drop)
     logits = scale * cosines.scatter(1, label[:, None], shifted[:, None])
-    items = -F.log_softmax(logits, dim=1).gather(1, label[:, None]).squeeze(1)
-    return reduce(items, divisor, features.dtype)
+    return -F.log_softmax(logits, dim=1).gather(1, label[:, None]).squeeze(1)
 
 
 def _margin_constants(margin: float) -> tuple[float, float, float]:
@@ -130,11 +127,11 @@ def arcface_vectorized(
 ) -> Tensor:
     """Cross entropy of s [cos θ_j, with φ(θ_y) at the label], from one matrix product."""
     _check(features, label, weight, scale, margin, reduction)
-    divisor = divisor_of(reduction, len(features))
-    return _arcface(features, label, weight, scale, *_margin_constants(margin), divisor)
+    items = _arcface(features, label, weight, scale, *_margin_constants(margin))
+    return reduce(items, divisor_of(reduction, len(features)), features.dtype)
 
 
-_compiled_arcface = Compiled(_arcface, graphs=96)
+_compiled_arcface = Compiled(_arcface, graphs=16)
 
 
 def arcface_fused(
@@ -146,16 +143,12 @@ def arcface_fused(
     margin: float = 0.5,
     reduction: str = "mean",
 ) -> Tensor:
-    """The vectorized form, compiled; single features, classes or dimensions are not worth a graph."""
+    """The items compiled; single features, classes or dimensions are not worth a graph."""
     _check(features, label, weight, scale, margin, reduction)
-    divisor = divisor_of(reduction, len(features))
     options = (scale, *_margin_constants(margin))
     if min(*features.shape, *weight.shape) < 2:
-        return _arcface(features, label, weight, *options, divisor)
-    return _compiled_arcface(
-        graph_input(features),
-        graph_input(label),
-        graph_input(weight),
-        *(number(option) for option in options),
-        None if divisor is None else number(divisor),
-    )
+        items = _arcface(features, label, weight, *options)
+    else:
+        tensors = (graph_input(tensor) for tensor in (features, label, weight))
+        items = _compiled_arcface(*tensors, *(number(option) for option in options))
+    return reduce(items, divisor_of(reduction, len(features)), features.dtype)

@@ -16,7 +16,7 @@ from impls.arguments import (
     require_shape,
     wide,
 )
-from impls.compiled import Compiled, graph_input, number
+from impls.compiled import Compiled, graph_input
 
 ACTIVATIONS = ("none", "sigmoid", "softmax")
 
@@ -74,31 +74,72 @@ def dice_naive(
     return reduce(items, divisor_of(reduction, items.numel()), probs.dtype)
 
 
-def _dice(
-    probs: Tensor,
-    target: Tensor,
-    smooth: float | Tensor,
-    squared: float | Tensor,
-    coupled: float | Tensor,
-    activation: str,
-) -> Tensor:
-    """All items (N, C) of (N, C, S), unrounded; ``squared`` and ``coupled`` (batch) are 0 or 1.
+def _region_sums(probs: Tensor, target: Tensor, activation: str) -> Tensor:
+    """What every overlap loss is made of, in one pass over (N, C, S): five sums, (5, N, C).
 
-    With coupled, each of the N rows holds the sums over the whole batch.
+    Σpg, false positives Σp(1-g), false negatives Σ(1-p)g, and Σ(p-g)² on foreground and background.
     """
-    p, g = _activate(wide(probs), activation), wide(target).detach()
-    intersection = (p * g).sum(-1)
-    total = (p * (1 + squared * (p - 1)) + g * (1 + squared * (g - 1))).sum(-1)
-    intersection = (1 - coupled) * intersection + coupled * intersection.sum(0, keepdim=True)
-    total = (1 - coupled) * total + coupled * total.sum(0, keepdim=True) + smooth
-    empty = total == 0
-    return 1 - torch.where(empty, 1, 2 * intersection + smooth) / torch.where(empty, 1, total)
+    p, not_p = _activated(wide(probs), activation)
+    g = wide(target).detach()
+    not_g = 1 - g
+    difference = torch.where(p < 0.5, p - g, not_g - not_p)
+    square = difference * difference
+    parts = (p * g, p * not_g, not_p * g, square * g, square * not_g)
+    return torch.stack([part.sum(-1) for part in parts])
 
 
-def _finish(items: Tensor, batch: bool, background: bool, reduction: str, like: Tensor) -> Tensor:
-    items = items if background else items[:, 1:]
-    if batch:
-        items = items[0] if len(items) else 1 - items.new_ones(items.shape[1]) + 0 * items.sum()
+def _activated(values: Tensor, activation: str) -> tuple[Tensor, Tensor]:
+    """Probabilities p, and 1-p without cancellation."""
+    if activation == "sigmoid":
+        return torch.sigmoid(values), torch.sigmoid(-values)
+    if activation == "softmax":
+        p = torch.softmax(values, dim=1)
+        largest = p == p.amax(dim=1, keepdim=True)
+        others = torch.where(largest, 0, p).sum(dim=1, keepdim=True)
+        alone = largest.sum(dim=1, keepdim=True) == 1
+        return p, torch.where(largest & alone, others, 1 - p)
+    return values, 1 - values
+
+
+_compiled_region_sums = Compiled(_region_sums, graphs=64)
+
+
+def _fused_region_sums(probs: Tensor, target: Tensor, activation: str) -> Tensor:
+    """The five sums compiled: a graph for each activation, and for a single sample.
+
+    Single voxels are not worth one, nor is softmax over one channel. Without softmax, channels are
+    samples.
+    """
+    batch, channels, voxels = (shape := _rows(probs).shape)
+    if probs.numel() == 0 or voxels < 2 or (activation == "softmax" and channels < 2):
+        return _region_sums(_rows(probs), _rows(target), activation)
+    folded = shape if activation == "softmax" else (1, batch * channels, voxels)
+    sums = _compiled_region_sums(
+        graph_input(probs, *folded), graph_input(target.detach(), *folded), activation
+    )
+    return sums.reshape(5, batch, channels)
+
+
+def _regions(sums: Tensor, batch: bool, include_background: bool) -> Tensor:
+    """The sums of the items, (5, N, C), or (5, C) where batch."""
+    sums = sums if include_background else sums[:, :, 1:]
+    return sums.sum(1) if batch else sums
+
+
+def _ratio(part: Tensor, whole: Tensor) -> Tensor:
+    """part / whole; 0 with no gradient where whole is 0."""
+    empty = whole == 0
+    return torch.where(empty, 0, part / torch.where(empty, 1, whole))
+
+
+def _dice(sums: Tensor, smooth: float, squared: bool) -> Tensor:
+    """1 - (2I+s)/(P+G+s) as wrong / (2I + wrong + s), which no rounding takes out of [0, 1]."""
+    both, false_positive, false_negative, on_foreground, on_background = sums
+    wrong = on_foreground + on_background if squared else false_positive + false_negative
+    return _ratio(wrong, 2 * both + wrong + smooth)
+
+
+def _reduce(items: Tensor, reduction: str, like: Tensor) -> Tensor:
     return reduce(items, divisor_of(reduction, items.numel()), like.dtype)
 
 
@@ -115,11 +156,8 @@ def dice_vectorized(
 ) -> Tensor:
     """1 - (2I+s)/(P+G+s) of all masks at once."""
     _check(probs, target, smooth, activation, reduction)
-    items = _dice(_rows(probs), _rows(target), smooth, float(squared), float(batch), activation)
-    return _finish(items, batch, include_background, reduction, probs)
-
-
-_compiled_dice = Compiled(_dice, graphs=128)
+    sums = _region_sums(_rows(probs), _rows(target), activation)
+    return _reduce(_dice(_regions(sums, batch, include_background), smooth, squared), reduction, probs)
 
 
 def dice_fused(
@@ -133,16 +171,7 @@ def dice_fused(
     activation: str = "none",
     reduction: str = "mean",
 ) -> Tensor:
-    """The vectorized form, compiled: a graph for each activation, and for one sample or channel.
-
-    Other options are inputs of the graph. Masks of a single voxel are not worth one.
-    """
+    """The sums over the voxels compiled; what is left has one number an item."""
     _check(probs, target, smooth, activation, reduction)
-    p, g = _rows(probs), _rows(target.detach())
-    options = (smooth, float(squared), float(batch))
-    if probs.numel() == 0 or p.shape[2] < 2:
-        items = _dice(p, g, *options, activation)
-    else:
-        numbers = (number(option) for option in options)
-        items = _compiled_dice(graph_input(p), graph_input(g), *numbers, activation)
-    return _finish(items, batch, include_background, reduction, probs)
+    sums = _fused_region_sums(probs, target, activation)
+    return _reduce(_dice(_regions(sums, batch, include_background), smooth, squared), reduction, probs)

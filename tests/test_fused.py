@@ -17,7 +17,7 @@ COMPILED = {
     "sigmoid_focal": classification._compiled_sigmoid_focal,
     "mse": regression._compiled_mse,
     "giou": boxes._compiled_giou,
-    "dice": overlap._compiled_dice,
+    "dice": overlap._compiled_region_sums,
     "arcface": embedding._compiled_arcface,
 }
 
