@@ -84,7 +84,5 @@ def giou_fused(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Te
     """The items compiled; fewer than two pairs are not worth a graph."""
     _check(boxes1, boxes2, reduction)
     fused = len(boxes1) > 1
-    items = (
-        _compiled_giou(graph_input(boxes1), graph_input(boxes2)) if fused else _giou(boxes1, boxes2)
-    )
+    items = _compiled_giou(graph_input(boxes1), graph_input(boxes2)) if fused else _giou(boxes1, boxes2)
     return reduce(items, divisor_of(reduction, len(boxes1)), boxes1.dtype)

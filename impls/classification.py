@@ -216,7 +216,10 @@ def _one_focal(x: Tensor, t: Tensor, gamma: float, alpha: float | None) -> Tenso
     """One item. log(1-p_t) = log(σ(x)(1-t) + σ(-x)t) never leaves the logarithm."""
     log_p, log_not_p = F.logsigmoid(x), F.logsigmoid(-x)
     binary = -(t * log_p + (1 - t) * log_not_p)
-    log_wrong = torch.logaddexp(log_p + torch.log(1 - t), log_not_p + torch.log(t))
+    if t == 0 or t == 1:
+        log_wrong = log_p if t == 0 else log_not_p
+    else:
+        log_wrong = torch.logaddexp(log_p + torch.log(1 - t), log_not_p + torch.log(t))
     item = torch.exp(gamma * log_wrong) * binary
     return item if alpha is None else (alpha * t + (1 - alpha) * (1 - t)) * item
 

@@ -38,6 +38,10 @@ class Compiled:
         return torch.compile(self.function, fullgraph=True, dynamic=True, **options)
 
     def __call__(self, *arguments: Any) -> Any:
+        device = next(a.device.type for a in arguments if isinstance(a, Tensor))
+        if torch.is_autocast_enabled(device):  # would need graphs of its own, for what is widened anyway
+            with torch.autocast(device, enabled=False):
+                return self(*arguments)
         kind = (torch.is_grad_enabled(), *(_kind(argument) for argument in arguments))
         if kind in self._kinds:
             return self._compiled(*arguments)

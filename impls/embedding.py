@@ -59,7 +59,7 @@ def arcface_naive(
     items = []
     for feature, own in zip(wide(features), label.tolist(), strict=True):
         feature = _one_unit(feature)
-        cosines = [feature @ vector for vector in classes]
+        cosines = [(feature * vector).sum() for vector in classes]
         cosine, vector = cosines[own], classes[own]
         if feature.any() and vector.any():
             difference, total = (
@@ -100,7 +100,8 @@ def _arcface(
     """Items, unrounded; ``drop`` is m sin m, what the cosine loses past π-m."""
     unit_features, known_features = _unit(wide(features))
     unit_weight, known_weight = _unit(wide(weight))
-    cosines = unit_features @ unit_weight.T
+    with torch.autocast(features.device.type, enabled=False):
+        cosines = unit_features @ unit_weight.T
     own = unit_weight[label]
     difference = torch.linalg.vector_norm(unit_features - own, dim=1)
     total = torch.linalg.vector_norm(unit_features + own, dim=1)

@@ -202,7 +202,7 @@ def cached_verdict(
     kept = cache.load("verdicts", key)
     if kept is not None:
         return Verdict.from_plain(kept)
-    function = {**loss.variants, **loss.defects}[variant]
+    function = loss.implementations[variant]
     verdict = verify(
         function,
         loss,

@@ -7,11 +7,19 @@ from typing import Any
 import torch
 from hypothesis.strategies import SearchStrategy
 
-from properties.case import Argument, Array, BadCall, Case, Workload
+from properties.case import Argument, Array, BadCall, Case, Curve, Workload
 from properties.trial import Trial
 
 Variant = Callable[..., torch.Tensor]
 Law = Callable[[Trial], None]
+
+
+@dataclass(frozen=True)
+class Defect:
+    """A form that is wrong on purpose, and the law that one would expect to catch it."""
+
+    function: Variant
+    breaks: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,36 +29,55 @@ class Loss:
     Attributes:
         name: as the catalogue and the command line call it.
         formula: one line.
+        conventions: what this catalogue settles where papers leave a choice, in a sentence or two.
+        elsewhere: where well-known libraries differ from it.
         paper: where it comes from.
         oracle: ``oracle(*arrays, reduction=..., **options)``, float64, domain checked.
         items: the oracle's bare formula: complex-safe, any precision, leading axes allowed.
         arguments: the tensor arguments, or a function that gives them for a case.
         cases: the domain: a strategy for each dtype name.
         variants: implementations by name, the simplest first.
-        defects: published forms that must be rejected.
+        defects: wrong forms that must be rejected: ``published_...``, or ``mistaken_...`` where
+            none is known to be published.
         laws: what every right implementation satisfies.
         workloads: realistic inputs, small to large.
         bad_calls: calls that must be refused.
+        curve: the loss along one number, for its picture.
         divisor: what the mean divides by, if not the number of items.
         coupled: whether a case's items share samples.
+        smooth: whether the loss has a second derivative at and around a case.
         floor: the smallest magnitude that an error is measured against.
     """
 
     name: str
     formula: str
+    conventions: str
+    elsewhere: str
     paper: str
     oracle: Callable[..., Any]
     items: Callable[..., Array]
     arguments: tuple[Argument, ...] | Callable[[Case], tuple[Argument, ...]]
     cases: Callable[[str], SearchStrategy[Case]]
     variants: Mapping[str, Variant]
-    defects: Mapping[str, Variant]
+    defects: Mapping[str, Defect]
     laws: tuple[Law, ...]
     workloads: tuple[Workload, ...]
     bad_calls: tuple[BadCall, ...]
+    curve: Curve
     divisor: Callable[..., float] | None = None
     coupled: Callable[[Case], bool] = lambda case: False
+    smooth: Callable[[Case], bool] = lambda case: False
     floor: Callable[[Case], float] = lambda case: 1.0
+
+    @property
+    def implementations(self) -> dict[str, Variant]:
+        """Variants and defects by name."""
+        return {**self.variants, **{name: defect.function for name, defect in self.defects.items()}}
+
+    @property
+    def family(self) -> str:
+        """The file that holds it in each of the three rooms."""
+        return self.oracle.__module__.rpartition(".")[2]
 
     def known_arguments(self, case: Case) -> tuple[Argument, ...]:
         """All tensor arguments, those that the case leaves out included."""

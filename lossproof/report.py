@@ -32,9 +32,9 @@ def loss_report(loss: Loss) -> RenderableType:
     laws = _table("law", "what it says")
     for law in (*loss.laws, large_batch):
         laws.add_row(law.__name__, Text(_statement(law.__doc__)))
-    defects = _table("published defect", "what is wrong")
-    for name, function in loss.defects.items():
-        defects.add_row(name, Text(_statement(function.__doc__)))
+    defects = _table("defect", "breaks", "what is wrong")
+    for name, defect in loss.defects.items():
+        defects.add_row(name, defect.breaks, Text(_statement(defect.function.__doc__)))
     workloads = _table("workload", "elements", "source")
     for workload in loss.workloads:
         size = f"{workload.elements(workload.rows):,}" + (" (GPU)" if workload.gpu else "")

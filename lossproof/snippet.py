@@ -17,6 +17,11 @@ LAYOUT_CODE = {
     "contiguous": "{}",
     "strided": "torch.stack([{0}, {0}], -1)[..., 0]",
     "transposed": "{}.transpose(0, -1).contiguous().transpose(0, -1)",
+    "expanded": "(whole := {})[:1].expand_as(whole)",
+}
+CHANNELS_LAST_CODE = {
+    4: ".to(memory_format=torch.channels_last)",
+    5: ".to(memory_format=torch.channels_last_3d)",
 }
 
 
@@ -95,7 +100,10 @@ def _inputs(trial: TorchTrial, call: Call) -> dict[str, str]:
         code = f"torch.tensor({_numbers(array)}, dtype=torch.{dtype}{device})"
         if array.size == 0:
             code = f"torch.zeros({tuple(array.shape)}, dtype=torch.{dtype}{device})"
-        code = LAYOUT_CODE[call.layout].format(code)
+        if call.layout == "channels_last":
+            code += CHANNELS_LAST_CODE.get(array.ndim, "")
+        elif array.ndim and (argument.batched or call.layout != "expanded"):
+            code = LAYOUT_CODE[call.layout].format(code)
         codes[argument.name] = code + (".requires_grad_()" if argument.name in wanted else "")
     return codes
 
@@ -108,7 +116,14 @@ def _call(trial: TorchTrial, number: int, call: Call, mentioned: str) -> list[st
     arguments = [*positional, *(f"{name}={code}" for name, code in options.items())]
     result = f"result_{number}"
     lines = [f"{name}_before = {name}.clone()" for name in tensors if f"{name}_before" in mentioned]
-    lines += [f'{result} = function({", ".join(arguments)}, reduction="{call.reduction}")']
+    code = f'{result} = function({", ".join(arguments)}, reduction="{call.reduction}")'
+    if call.autocast:
+        kind = trial.device.partition(":")[0]
+        lines += [f'with torch.autocast("{kind}", torch.bfloat16):']
+    lines += [f"    {code}" if call.autocast else code]
+    if "items_of" in mentioned:
+        names = ", ".join(tracked(trial.loss.arguments_of(call.case), call.track))
+        lines += [f"items_of = lambda {names}: {code.partition(' = ')[2]}"]
     if f"value_{number}" in mentioned:
         lines.append(f"value_{number} = {result}.detach().double()")
     if call.backward:

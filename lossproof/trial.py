@@ -6,17 +6,25 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.autograd.gradcheck import GradcheckError
 
 from lossproof import tolerance
 from lossproof.loss import Loss
 from properties.case import DTYPES, Argument, Array, Case
-from properties.trial import BUDGETS, Broken, Facts, Measured
+from properties.trial import BUDGETS, Broken, Facts, Measured, NotApplicable
 
+CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 LAYOUTS: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "contiguous": lambda t: t,
     "strided": lambda t: torch.stack([t, t], -1)[..., 0],
     "transposed": lambda t: t.transpose(0, -1).contiguous().transpose(0, -1) if t.ndim > 1 else t,
+    "channels_last": lambda t: (
+        t.to(memory_format=CHANNELS_LAST[t.ndim]) if t.ndim in CHANNELS_LAST else t
+    ),
+    "expanded": lambda t: t[:1].expand_as(t) if t.ndim else t,
 }
+NO_SECOND_DERIVATIVE = "does not currently support double backward"
+"""How torch.compile says that it has none."""
 
 
 class Raised(Exception):
@@ -32,6 +40,7 @@ class Call:
     layout: str
     track: str
     backward: bool
+    autocast: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,8 @@ def tensors_of(
     for argument in loss.arguments_of(case):
         kind = torch.int64 if case[argument.name].dtype.kind == "i" else dtype
         tensor = torch.from_numpy(np.array(case[argument.name], order="C")).to(device, kind)
-        tensors[argument.name] = LAYOUTS[layout](tensor)
+        plain = layout == "expanded" and not argument.batched
+        tensors[argument.name] = tensor if plain else LAYOUTS[layout](tensor)
     return tensors
 
 
@@ -72,6 +82,7 @@ class TorchTrial:
         self.dtype, self.device = dtype, device
         self.arguments = loss.arguments_of(case)
         self.coupled = loss.coupled(case)
+        self.smooth = loss.smooth(case)
         self.calls: list[Call] = []
         self.reported: list[Exception] = []
         """Failures that a finding tells of already."""
@@ -87,9 +98,10 @@ class TorchTrial:
         layout: str = "contiguous",
         track: str = "all",
         tight: bool = False,
+        autocast: bool = False,
     ) -> Measured:
-        backward = case is None and layout == "contiguous" and track == "all"
-        call = Call(case or self.case, reduction, layout, track, backward)
+        backward = case is None and layout == "contiguous" and track == "all" and not autocast
+        call = Call(case or self.case, reduction, layout, track, backward, autocast)
         outcome = self._outcome(call, keep=case is None)
         truth = self._truth(call.case, reduction)
         if outcome.value.shape != truth.value.shape:
@@ -124,6 +136,33 @@ class TorchTrial:
     def facts(self, case: Case | None = None, *, reduction: str = "none") -> Facts:
         call = Call(case or self.case, reduction, "contiguous", "all", backward=case is None)
         return self._outcome(call, keep=case is None).facts
+
+    def divisor(self, case: Case | None = None) -> float:
+        return tolerance.divisor_of(self.loss, case or self.case)
+
+    def second_derivative_fault(self) -> str:
+        call = Call(self.case, "none", "contiguous", "all", backward=True)
+        self.calls.append(call)
+        dtype = getattr(torch, self.dtype)
+        inputs = tensors_of(self.loss, self.case, dtype, self.device)
+        names = tracked(self.arguments, "all")
+
+        def items(*tensors: torch.Tensor) -> Any:
+            values = {**self.case.values, **inputs, **dict(zip(names, tensors, strict=True))}
+            positional, options = self.loss.split(self.case, values)
+            return self.function(*positional, **options, reduction="none")
+
+        try:
+            torch.autograd.gradgradcheck(
+                items, [inputs[name].requires_grad_() for name in names], fast_mode=True
+            )
+        except GradcheckError as error:
+            return str(error).strip().splitlines()[0]
+        except RuntimeError as error:
+            if NO_SECOND_DERIVATIVE in str(error):
+                raise NotApplicable from error
+            raise Raised(f"second derivative: {type(error).__name__}: {error}") from error
+        return ""
 
     def refuses(self, case: Case) -> bool:
         try:
@@ -185,8 +224,10 @@ class TorchTrial:
         for argument in tracked(self.loss.arguments_of(call.case), call.track):
             inputs[argument].requires_grad_()
         tensors, options = self.loss.split(call.case, {**call.case.values, **inputs})
+        under = torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=call.autocast)
         try:
-            result = self.function(*tensors, **options, reduction=call.reduction)
+            with under:
+                result = self.function(*tensors, **options, reduction=call.reduction)
         except Exception as error:
             raise Raised(f"{type(error).__name__}: {error}") from error
         return result, inputs, before

@@ -1,6 +1,7 @@
 """Domains, laws and workloads of the box losses."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from hypothesis.strategies import SearchStrategy
 
 from oracles import boxes as oracle
 from properties import draw
-from properties.case import Argument, Array, BadCall, Case, Workload, round_to
+from properties.case import Argument, Array, BadCall, Case, Curve, Workload, round_to
 from properties.trial import Measured, Trial, assume, at_least, at_most, between, equal
 
 ARGUMENTS = (
@@ -45,6 +46,16 @@ def _pairs(draw_: st.DrawFn, far: float) -> dict[str, object]:
 def pair_cases(dtype: str) -> SearchStrategy[Case]:
     """Cases of paired boxes; far away is a million, or what half precision can hold."""
     return draw.cases(_pairs(2.0**12 if dtype == "float16" else 2.0**20), dtype)
+
+
+def smooth(case: Case) -> bool:
+    """Where no two coordinates of a pair tie, and both boxes have area; told apart from rounding at
+    moderate sizes."""
+    boxes1, boxes2 = case["boxes1"], case["boxes2"]
+    sides = [boxes[:, 2:] - boxes[:, :2] for boxes in (boxes1, boxes2)]
+    crossed = np.concatenate([boxes2[:, 2:], boxes2[:, :2]], axis=1)
+    gaps = [*sides, np.abs(boxes1 - boxes2), np.abs(boxes1 - crossed)]
+    return bool(all((gap > 0.1).all() for gap in gaps) and max(side.max() for side in sides) < 100)
 
 
 # Laws
@@ -198,6 +209,18 @@ PAIR_WORKLOADS = (
     Workload("RetinaNet, 1 image", "all anchors at 800 px, arXiv 1708.02002", 120_087, _matched),
     Workload("RetinaNet, 16 images", "all anchors, arXiv 1708.02002", 1_921_392, _matched, gpu=True),
 )
+
+
+# Picture
+
+
+def _shifted(x: Any) -> Case:
+    """A unit box moved to the right of another."""
+    box = np.array([[0.0, 0.0, 1.0, 1.0]])
+    return Case({"boxes1": box + x * np.array([1.0, 0.0, 1.0, 0.0]), "boxes2": box})
+
+
+PAIR_CURVE = Curve("shift of a unit box along x, in sides", -3, 3, _shifted, {"": {}})
 
 
 # Calls that must be refused

@@ -195,6 +195,25 @@ class Workload:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """How a loss looks along one number.
+
+    Attributes:
+        axis: what the number is ("logit of a positive").
+        low, high: the range.
+        make: a case whose items' sum is the loss at that number, real or complex (a complex step
+            gives the slope).
+        settings: a label and options for each line.
+    """
+
+    axis: str
+    low: float
+    high: float
+    make: Callable[[Any], Case]
+    settings: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
 class BadCall:
     """Arguments that must be refused: what is changed in a good case, and the argument to name."""
 

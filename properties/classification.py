@@ -1,13 +1,15 @@
 """Domains, laws and workloads of the classification losses."""
 
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from oracles import classification as oracle
 from properties import draw
-from properties.case import Argument, Array, BadCall, Case, Workload, round_to
-from properties.general import take
+from properties.case import Argument, Array, BadCall, Case, Curve, Workload, round_to
+from properties.general import options_matter, take
 from properties.trial import Measured, Trial, assume, at_least, at_most, between, equal
 
 SOFTMAX_ARGUMENTS = (
@@ -75,6 +77,16 @@ def _sigmoid(draw_: st.DrawFn) -> dict[str, object]:
 def focal_cases(dtype: str) -> SearchStrategy[Case]:
     """Cases of same-shaped logits and targets."""
     return draw.cases(_sigmoid(), dtype)
+
+
+def smooth_softmax(case: Case) -> bool:
+    """Everywhere; told apart from rounding at moderate logits."""
+    return bool((np.abs(case["logits"]) <= 8).all())
+
+
+def smooth_sigmoid(case: Case) -> bool:
+    """Everywhere; told apart from rounding at moderate logits."""
+    return bool((np.abs(case["logits"]) <= 8).all())
 
 
 # Laws of cross entropy
@@ -244,6 +256,7 @@ CROSS_ENTROPY_LAWS = (
     fully_smoothed_forgets_the_target,
     binary_on_two_classes,
     impossible_class,
+    options_matter(label_smoothing=(0.25, 0.75)),
 )
 
 
@@ -313,6 +326,7 @@ SIGMOID_FOCAL_LAWS = (
     affine_in_alpha,
     half_target,
     reflection,
+    options_matter(gamma=(0.5, 3.0), alpha=(0.25, 0.875)),
 )
 
 
@@ -382,6 +396,35 @@ SIGMOID_FOCAL_WORKLOADS = (
         lambda r, n: _detector(r, n, 80),
         gpu=True,
     ),
+)
+
+
+# Pictures
+
+
+def _two_classes(x: Any) -> Case:
+    logits = np.array([[x, 0 * x]])
+    options = {"weight": None, "label_smoothing": 0.0, "ignore_index": -100}
+    return Case({"logits": logits, "target": np.array([0]), **options})
+
+
+def _positive(x: Any) -> Case:
+    return Case({"logits": np.array([x]), "target": np.array([1.0]), "gamma": 2.0, "alpha": None})
+
+
+CROSS_ENTROPY_CURVE = Curve(
+    "logit of the target class, against one other at 0",
+    -6,
+    6,
+    _two_classes,
+    {f"label_smoothing = {ε}": {"label_smoothing": ε} for ε in (0.0, 0.1, 0.5)},
+)
+SIGMOID_FOCAL_CURVE = Curve(
+    "logit of a positive, alpha = None",
+    -6,
+    6,
+    _positive,
+    {f"gamma = {γ}": {"gamma": γ} for γ in (0.0, 0.5, 2.0, 5.0)},
 )
 
 

@@ -1,12 +1,15 @@
 """Domains, laws and workloads of the embedding losses."""
 
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from oracles import classification, embedding
 from properties import draw
-from properties.case import Argument, Array, BadCall, Case, Workload, round_to
+from properties.case import Argument, Array, BadCall, Case, Curve, Workload, round_to
+from properties.general import options_matter
 from properties.trial import Measured, Trial, assume, at_least, equal
 
 ARCFACE_ARGUMENTS = (
@@ -50,6 +53,16 @@ def arcface_cases(dtype: str) -> SearchStrategy[Case]:
 def arcface_floor(case: Case) -> float:
     """The scale multiplies the cosines, and so the smallest error worth speaking of."""
     return max(1.0, float(case["scale"]))
+
+
+def arcface_smooth(case: Case) -> bool:
+    """Away from θ = 0, θ = π and the jump at π-m; told apart from rounding at moderate lengths."""
+    lengths = [np.linalg.norm(case[name], axis=1) for name in ("features", "weight")]
+    if not all(((length > 0.25) & (length < 16)).all() for length in lengths):
+        return False
+    cosine, _ = _cosine(case)
+    places = (-1.0, 1.0, -np.cos(case["margin"]))
+    return all((np.abs(cosine - place) > 0.01).all() for place in places)
 
 
 # Laws
@@ -145,6 +158,7 @@ ARCFACE_LAWS = (
     rises_with_margin,
     relabelling,
     opposite_and_aligned,
+    options_matter(scale=(16.0, 32.0), margin=(0.25, 0.5)),
 )
 
 
@@ -181,6 +195,29 @@ ARCFACE_WORKLOADS = (
         lambda r, n: _faces(r, n, 85_742, 512),
         gpu=True,
     ),
+)
+
+
+# Picture
+
+
+def _turned(x: Any) -> Case:
+    """A feature at an angle to its class vector, another class at a right angle to that."""
+    features = np.array([[np.cos(x), np.sin(x)]])
+    values = {
+        "features": features,
+        "label": np.array([0]),
+        "weight": np.array([[1.0, 0.0], [0.0, -1.0]]),
+    }
+    return Case({**values, "scale": 64.0, "margin": 0.5})
+
+
+ARCFACE_CURVE = Curve(
+    "angle to the class vector, radians, scale = 8",
+    0.01,
+    3.13,
+    _turned,
+    {f"margin = {m}": {"margin": m, "scale": 8.0} for m in (0.0, 0.25, 0.5)},
 )
 
 

@@ -1,5 +1,6 @@
 """Laws of every loss."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -120,8 +121,10 @@ def _fault(reason: str, assertion: str) -> None:
 
 
 def reductions_agree(trial: Trial) -> None:
-    """The sum is the sum of the items, and so is its gradient."""
-    equal(trial.value(reduction="sum"), trial.value().sum())
+    """The sum is the sum of the items, and the mean times what it divides by."""
+    total = trial.value(reduction="sum")
+    equal(total, trial.value().sum())
+    equal(trial.divisor() * trial.value(reduction="mean"), total * np.sign(trial.divisor()))
 
 
 def inputs_untouched(trial: Trial) -> None:
@@ -141,9 +144,27 @@ def repeatable(trial: Trial) -> None:
 
 
 def layout(trial: Trial) -> None:
-    """Strided and transposed memory gives the same as contiguous memory."""
-    for name in ("strided", "transposed"):
+    """Strided, transposed, channels-last and expanded memory gives the same as contiguous memory."""
+    for name in ("strided", "transposed", "channels_last"):
         equal(trial.value(layout=name), trial.value(), f"{name} input differs")
+    repeated = take(trial, np.zeros(batch_size(trial), int))
+    got = trial.value(repeated, layout="expanded")
+    equal(got, trial.value(repeated), "expanded input differs")
+
+
+def autocast(trial: Trial) -> None:
+    """Under autocast the result is the same: the loss widens for itself."""
+    for reduction in ("none", "mean"):
+        equal(trial.value(reduction=reduction, autocast=True), trial.value(reduction=reduction))
+
+
+def second_derivative(trial: Trial) -> None:
+    """In float64 the second derivative is the slope of the first (torch's gradgradcheck)."""
+    assume(trial.dtype == "float64" and trial.smooth)
+    if fault := trial.second_derivative_fault():
+        tensors = ", ".join(gradient_names(trial))
+        check = f"torch.autograd.gradgradcheck(items_of, ({tensors},), fast_mode=True)"
+        _fault(f"second derivative: {fault}", check)
 
 
 def untracked(trial: Trial) -> None:
@@ -191,34 +212,29 @@ def empty_batch(trial: Trial) -> None:
         _fault(f"items of shape {facts.shape}", f"{facts.name}.shape == {facts.wanted_shape}")
 
 
-def options_matter(trial: Trial) -> None:
-    """Changing an option changes the result wherever it changes the truth."""
-    for name, others in OTHER_OPTIONS.items():
-        if name not in trial.case.values:
-            continue
-        other = trial.case.changed(**{name: others[trial.case[name] == others[0]]})
-        try:
-            before, after = trial.truth(), trial.truth(other)
-        except ValueError:  # outside the domain with the other option
-            continue
-        got, changed = trial.value(), trial.value(other)
-        error = 100 * (got.budget + changed.budget + got.rounding + changed.rounding)
-        matters = np.abs(before.value - after.value) > error
-        if (matters & (got.value == changed.value)).any():
-            raise Broken(f"{name} has no effect", changed, after)
+def options_matter(**options: tuple[Any, Any]) -> Callable[[Trial], None]:
+    """The law that each plain option changes the result wherever it changes the truth.
 
+    Two values are given for each; a case is tried with the one that it hasn't.
+    """
 
-OTHER_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "label_smoothing": (0.25, 0.75),
-    "gamma": (0.5, 3.0),
-    "alpha": (0.25, 0.875),
-    "smooth": (1.0, 4.0),
-    "squared": (True, False),
-    "activation": ("sigmoid", "none"),
-    "scale": (16.0, 32.0),
-    "margin": (0.25, 0.5),
-}
-"""Two values for each plain option; a case is tried with the one that it hasn't."""
+    def options_matter(trial: Trial) -> None:
+        """Changing an option changes the result wherever it changes the truth."""
+        for name, others in options.items():
+            other = trial.case.changed(**{name: others[trial.case[name] == others[0]]})
+            try:
+                before, after = trial.truth(), trial.truth(other)
+            except ValueError:  # outside the domain with the other option
+                continue
+            got, changed = trial.value(), trial.value(other)
+            if got.value.shape != changed.value.shape:
+                continue
+            error = 100 * (got.budget + changed.budget + got.rounding + changed.rounding)
+            matters = np.abs(before.value - after.value) > error
+            if (matters & (got.value == changed.value)).any():
+                raise Broken(f"{name} has no effect", changed, after)
+
+    return options_matter
 
 
 def no_broadcast(trial: Trial) -> None:
@@ -245,6 +261,7 @@ LAWS = (
     inputs_untouched,
     repeatable,
     layout,
+    autocast,
     untracked,
     permutation,
     concatenation,
@@ -252,8 +269,8 @@ LAWS = (
     no_broadcast,
 )
 
-OPTION_LAWS = (options_matter,)
-"""For losses with options."""
-
 PAIR_LAWS = (first_argument_alone,)
 """For losses whose gradient flows to more than one argument."""
+
+SMOOTH_LAWS = (second_derivative,)
+"""For losses that are twice differentiable somewhere."""

@@ -9,7 +9,8 @@ from hypothesis.strategies import SearchStrategy
 from oracles import overlap as oracle
 from oracles.numeric import flatten
 from properties import draw
-from properties.case import Argument, Array, BadCall, Case, Workload
+from properties.case import Argument, Array, BadCall, Case, Curve, Workload
+from properties.general import options_matter
 from properties.trial import Measured, Trial, assume, at_most, between, equal
 
 ARGUMENTS = (
@@ -44,10 +45,13 @@ def _masks(draw_: st.DrawFn) -> dict[str, object]:
         probs = target.copy() if perfect else probs
     else:
         probs = draw_(draw.arrays(shape, draw.moderate, draw.extreme))
+    smooth = draw_(draw.numbers(0.0, 10.0, [0.0, 1.0, 1e-5], smallest=2.0**-20))
+    if activation != "none" and smooth == 0:  # where all of a mask underflows, the truth jumps
+        probs = np.clip(probs, -80, 80)
     return {
         "probs": probs,
         "target": target,
-        "smooth": draw_(draw.numbers(0.0, 10.0, [0.0, 1.0, 1e-5])),
+        "smooth": smooth,
         "squared": draw_(st.booleans()),
         "batch": draw_(st.booleans()),
         "include_background": channels == 1 or draw_(st.sampled_from([True, True, False])),
@@ -63,6 +67,11 @@ def dice_cases(dtype: str) -> SearchStrategy[Case]:
 def dice_coupled(case: Case) -> bool:
     """Whether the items of a case share samples."""
     return bool(case["batch"])
+
+
+def smooth(case: Case) -> bool:
+    """Wherever the denominator is not 0; told apart from rounding at moderate logits."""
+    return bool(case["smooth"] >= 0.125 and (np.abs(case["probs"]) <= 8).all())
 
 
 # Laws
@@ -227,6 +236,7 @@ DICE_LAWS = (
     squares_of_hard_masks,
     batch_of_one,
     batch_adds_up,
+    options_matter(smooth=(1.0, 4.0), squared=(True, False), activation=("sigmoid", "none")),
 )
 
 
@@ -271,6 +281,30 @@ DICE_WORKLOADS = (
         lambda r, n: _segmentation(r, n, 14, (128, 128, 128), "softmax"),
         gpu=True,
     ),
+)
+
+
+# Pictures
+
+
+def _one_voxel_grows(x: Any) -> dict[str, Any]:
+    """Four voxels, two of them foreground; the probability of one of these varies."""
+    return {
+        "probs": np.array([[[x, 0.75, 0.25, 0.0]]]),
+        "target": np.array([[[1.0, 1.0, 0.0, 0.0]]]),
+        "smooth": 1.0,
+        "batch": False,
+        "include_background": True,
+        "activation": "none",
+    }
+
+
+DICE_CURVE = Curve(
+    "probability of one of two foreground voxels",
+    0,
+    1,
+    lambda x: Case({**_one_voxel_grows(x), "squared": False}),
+    {"smooth = 1": {}, "smooth = 0": {"smooth": 0.0}, "smooth = 1, squared": {"squared": True}},
 )
 
 

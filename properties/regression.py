@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from properties import draw
-from properties.case import Argument, BadCall, Case, Workload, round_to
+from properties.case import Argument, BadCall, Case, Curve, Workload, round_to
 from properties.trial import Measured, Trial, assume, at_least, at_most, equal
 
 ARGUMENTS = (
@@ -31,6 +31,11 @@ def _pairs(draw_: st.DrawFn, reach: float) -> dict[str, object]:
 def mse_cases(dtype: str) -> SearchStrategy[Case]:
     """Cases whose squares stay inside the type that computes them."""
     return draw.cases(_pairs(6e4 if dtype == "float16" else 1e15), dtype)
+
+
+def smooth(case: Case) -> bool:
+    """Everywhere; told apart from rounding at moderate numbers."""
+    return all((np.abs(case[name]) <= 8).all() for name in ("input", "target"))
 
 
 # Laws
@@ -135,6 +140,17 @@ MSE_WORKLOADS = (
         lambda r, n: _images(r, n, 3, 256),
         gpu=True,
     ),
+)
+
+
+# Picture
+
+MSE_CURVE = Curve(
+    "input, target 0",
+    -3,
+    3,
+    lambda x: Case({"input": np.array([x]), "target": np.zeros(1)}),
+    {"": {}},
 )
 
 

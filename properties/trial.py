@@ -201,6 +201,8 @@ class Trial(Protocol):
     arguments: tuple[Argument, ...]
     coupled: bool
     """Whether an option couples the batch, so that items share samples."""
+    smooth: bool
+    """Whether the loss has a second derivative at and around the case."""
 
     def value(
         self,
@@ -210,12 +212,15 @@ class Trial(Protocol):
         layout: str = "contiguous",
         track: str = "all",
         tight: bool = False,
+        autocast: bool = False,
     ) -> Measured:
         """What the implementation returned.
 
-        ``layout`` is contiguous, strided or transposed. ``track`` says which arguments require grad:
-        all that may, first, or none. ``tight`` leaves the spread out of the budget: for points where
-        the truth jumps, but the convention is plain and the arithmetic exact.
+        ``layout`` is contiguous, strided, transposed, channels_last, or expanded (the first entry of
+        the batch repeated without copying: for cases whose entries are all the same). ``track`` says
+        which arguments require grad: all that may, first, or none. ``tight`` leaves the spread out of
+        the budget: for points where the truth jumps, but the convention is plain and the arithmetic
+        exact. ``autocast`` calls under torch.autocast to bfloat16.
         """
 
     def gradient(
@@ -234,6 +239,13 @@ class Trial(Protocol):
 
     def facts(self, case: Case | None = None, *, reduction: str = "none") -> "Facts":
         """What the call did beside its value."""
+
+    def divisor(self, case: Case | None = None) -> float:
+        """What the mean divides by."""
+
+    def second_derivative_fault(self) -> str:
+        """What is wrong with the second derivative of the items, or nothing; leaves the law where
+        the implementation says that it has none."""
 
     def refuses(self, case: Case) -> bool:
         """Whether the call raises."""

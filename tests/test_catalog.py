@@ -13,6 +13,7 @@ from lossproof import CATALOG
 from lossproof.cases import generated
 from lossproof.loss import Loss
 from lossproof.trial import tensors_of
+from properties import general
 from properties.case import BadCall
 
 ROOT = Path(__file__).parent.parent
@@ -26,10 +27,13 @@ FORBIDDEN = {
 @pytest.mark.parametrize("loss", CATALOG.values(), ids=CATALOG)
 def test_no_cell_is_empty(loss: Loss) -> None:
     """Each loss has an oracle, three variants, laws of its own, workloads, defects, bad calls."""
-    cells = ("oracle", "items", "paper", "formula", "laws", "workloads", "defects", "bad_calls")
-    assert [cell for cell in cells if not getattr(loss, cell)] == []
+    cells = [name for name, value in vars(loss).items() if value is None or value in ((), {}, "")]
+    assert set(cells) <= {"divisor"}
     assert {"naive", "vectorized", "fused"} <= set(loss.variants)
     assert len([w for w in loss.workloads if not w.gpu]) >= 3
+    assert set(loss.laws) - set(general.LAWS + general.PAIR_LAWS + general.SMOOTH_LAWS)
+    assert {defect.breaks for defect in loss.defects.values()} <= {law.__name__ for law in loss.laws}
+    assert loss.curve.settings
 
 
 @pytest.mark.parametrize("loss", CATALOG.values(), ids=CATALOG)
@@ -41,7 +45,7 @@ def test_signatures_agree(loss: Loss) -> None:
         return [(p.name, p.kind, p.default) for p in parameters]
 
     wanted = shape(loss.oracle)
-    functions = {**loss.variants, **loss.defects}
+    functions = loss.implementations
     assert {name: shape(function) for name, function in functions.items()} == dict.fromkeys(
         functions, wanted
     )
@@ -51,7 +55,7 @@ def test_signatures_agree(loss: Loss) -> None:
 def test_names_tell_loss_and_variant(loss: str) -> None:
     """giou's fused variant is called giou_fused, and so on."""
     row = CATALOG[loss]
-    names = {name: f.__name__ for name, f in {**row.variants, **row.defects}.items()}
+    names = {name: f.__name__ for name, f in row.implementations.items()}
     assert names == {name: f"{loss}_{name}" for name in names}
 
 

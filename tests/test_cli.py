@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from impls.published import mse_published_broadcast
 from impls.regression import mse_vectorized
 from lossproof import CATALOG, cli
-from lossproof.loss import Loss
+from lossproof.loss import Defect, Loss
 from lossproof.measure import Interrupted
 
 run = CliRunner()
@@ -72,7 +72,9 @@ def test_verify_of_a_defect_fails_with_its_program(small_mse: Loss) -> None:
 
 
 def test_a_defect_that_gets_through_fails(small_mse: Loss, monkeypatch: pytest.MonkeyPatch) -> None:
-    harmless = Loss(**{**vars(small_mse), "defects": {"published_harmless": mse_vectorized}})
+    harmless = Loss(
+        **{**vars(small_mse), "defects": {"published_harmless": Defect(mse_vectorized, "value")}}
+    )
     monkeypatch.setattr("lossproof.cli.CATALOG", {"mse": harmless})
     result = _invoke("verify", "mse", "--dtype", "float32", "--examples", "5")
     assert result.exit_code == 1

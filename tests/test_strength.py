@@ -64,6 +64,17 @@ def _tilted_alone(right: Function) -> Function:
     return wrong
 
 
+def _bent(right: Function) -> Function:
+    """Right value and gradient, with a second derivative that has a constant added."""
+
+    def wrong(*arguments: Tensor, **options: Any) -> Tensor:
+        value = right(*arguments, **options)
+        moved = [(t - t.detach()).square().sum() for t in arguments if t.requires_grad]
+        return value + 3 * sum(moved) if moved else value
+
+    return wrong
+
+
 def _blind_to_options(right: Function) -> Function:
     return lambda *arguments, **options: right(*arguments, reduction=options["reduction"])
 
@@ -137,6 +148,7 @@ IMPOSTORS: list[Callable[[Function], Function]] = [
     _noisy,
     _tilted,
     _tilted_alone,
+    _bent,
     _blind_to_options,
     _untracked_differs,
     _overwrites,
