@@ -12,7 +12,7 @@ from properties.case import DTYPES
 from properties.general import large_batch
 from properties.trial import NotApplicable
 
-EXAMPLES = 20
+EXAMPLES = 15
 
 
 def _every_law() -> list[object]:
@@ -61,6 +61,8 @@ def test_every_law_speaks(loss: str, dtype: str) -> None:
     if dtype != "float64":
         silent.discard("second_derivative")
     for case in generated(row, dtype, 60, 0):
+        if not silent:
+            break
         trial = TorchTrial(row.variants["vectorized"], row, case, dtype)
         for law in [law for law in row.laws if law.__name__ in silent]:
             try:
