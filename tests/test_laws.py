@@ -3,6 +3,7 @@
 from functools import cache
 
 import pytest
+from sharing import same_worker
 
 from lossproof import CATALOG, verify
 from lossproof.cases import generated
@@ -21,7 +22,7 @@ def _every_law() -> list[object]:
     parameters = []
     for loss in CATALOG.values():
         for variant in loss.variants:
-            marks = [pytest.mark.xdist_group(loss.family)]
+            marks = [same_worker(loss)]
             if variant == "fused":
                 marks.append(pytest.mark.compiled)
             for law in (*loss.laws, large_batch):
@@ -52,7 +53,7 @@ def test_law(loss: str, variant: str, law: str) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     "loss",
-    [pytest.param(row.name, marks=pytest.mark.xdist_group(row.family)) for row in CATALOG.values()],
+    [pytest.param(row.name, marks=same_worker(row)) for row in CATALOG.values()],
 )
 def test_every_law_speaks(loss: str, dtype: str) -> None:
     """No law passes for want of a case that it says anything about."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from sharing import same_worker
 from torch import Tensor
 
 from lossproof import CATALOG
@@ -161,9 +162,7 @@ IMPOSTORS: list[Callable[[Function], Function]] = [
 ]
 
 LAWS = [
-    pytest.param(
-        row.name, law, id=f"{row.name}-{law.__name__}", marks=pytest.mark.xdist_group(row.family)
-    )
+    pytest.param(row.name, law, id=f"{row.name}-{law.__name__}", marks=same_worker(row))
     for row in CATALOG.values()
     for law in (*row.laws, large_batch)
 ]
