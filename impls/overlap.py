@@ -1,6 +1,11 @@
-"""Variants of the overlap losses, on tensors (N, C, *)."""
+"""Variants of the overlap losses, on tensors (N, C, *).
+
+All are made of the same few sums over the voxels. Fused, these are compiled, once for all losses; what
+is left has one number an item.
+"""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -21,71 +26,25 @@ from impls.compiled import Compiled, graph_input
 ACTIVATIONS = ("none", "sigmoid", "softmax")
 
 
-def _check(probs: Tensor, target: Tensor, smooth: float, activation: str, reduction: str) -> None:
+def _check(probs: Tensor, target: Tensor, activation: str, reduction: str, **numbers: float) -> None:
+    """What all share; the numbers are at least 0."""
     require_floats(probs=probs, target=target)
     require(probs.ndim >= 2, "probs", "shape (N, C, *)", tuple(probs.shape))
     require_shape("target", target, probs.shape)
-    require_number("smooth", smooth, 0, float("inf"))
+    for name, value in numbers.items():
+        require_number(name, value, 0, float("inf"))
     require(activation in ACTIVATIONS, "activation", f"one of {', '.join(ACTIVATIONS)}", activation)
     require_reduction(reduction)
 
 
-def _activate(values: Tensor, activation: str) -> Tensor:
-    if activation == "sigmoid":
-        return torch.sigmoid(values)
-    return torch.softmax(values, dim=1) if activation == "softmax" else values
+def _check_gamma(gamma: float) -> None:
+    require_number("gamma", gamma, 0, float("inf"))
+    require(gamma > 0, "gamma", "a number above 0", gamma)
 
 
 def _rows(tensor: Tensor) -> Tensor:
     """(N, C, *) as (N, C, S)."""
     return tensor.reshape(*tensor.shape[:2], math.prod(tensor.shape[2:]))
-
-
-def _one_dice(p: Tensor, g: Tensor, smooth: float, squared: bool) -> Tensor:
-    """1 - (2I+s)/(P+G+s) of one mask; two empty masks agree."""
-    total = ((p**2).sum() + (g**2).sum() if squared else p.sum() + g.sum()) + smooth
-    coefficient = (2 * (p * g).sum() + smooth) / total if total > 0 else 1 + 0 * total
-    return 1 - coefficient
-
-
-def dice_naive(
-    probs: Tensor,
-    target: Tensor,
-    *,
-    smooth: float = 1.0,
-    squared: bool = False,
-    batch: bool = False,
-    include_background: bool = True,
-    activation: str = "none",
-    reduction: str = "mean",
-) -> Tensor:
-    """1 - (2I+s)/(P+G+s), one mask at a time."""
-    _check(probs, target, smooth, activation, reduction)
-    p, g = _activate(wide(probs), activation), wide(target).detach()
-    first = 0 if include_background else 1
-    channels = range(first, p.shape[1])
-    if batch:
-        masks = [(p[:, c], g[:, c]) for c in channels]
-        shape = [len(channels)]
-    else:
-        masks = [(p[n, c], g[n, c]) for n in range(len(p)) for c in channels]
-        shape = [len(p), len(channels)]
-    items = collect([_one_dice(*mask, smooth, squared) for mask in masks], shape, probs)
-    return reduce(items, divisor_of(reduction, items.numel()), probs.dtype)
-
-
-def _region_sums(probs: Tensor, target: Tensor, activation: str) -> Tensor:
-    """What every overlap loss is made of, in one pass over (N, C, S): five sums, (5, N, C).
-
-    Σpg, false positives Σp(1-g), false negatives Σ(1-p)g, and Σ(p-g)² on foreground and background.
-    """
-    p, not_p = _activated(wide(probs), activation)
-    g = wide(target).detach()
-    not_g = 1 - g
-    difference = torch.where(p < 0.5, p - g, not_g - not_p)
-    square = difference * difference
-    parts = (p * g, p * not_g, not_p * g, square * g, square * not_g)
-    return torch.stack([part.sum(-1) for part in parts])
 
 
 def _activated(values: Tensor, activation: str) -> tuple[Tensor, Tensor]:
@@ -101,11 +60,56 @@ def _activated(values: Tensor, activation: str) -> tuple[Tensor, Tensor]:
     return values, 1 - values
 
 
+def _each_mask(
+    one: Callable[[Tensor, Tensor, Tensor], Tensor],
+    probs: Tensor,
+    target: Tensor,
+    batch: bool,
+    include_background: bool,
+    activation: str,
+    reduction: str,
+) -> Tensor:
+    """A formula of p, 1-p and g, one mask at a time."""
+    maps = (*_activated(wide(probs), activation), wide(target).detach())
+    first = 0 if include_background else 1
+    channels = range(first, probs.shape[1])
+    if batch:
+        masks = [[each[:, c] for each in maps] for c in channels]
+        shape = [len(channels)]
+    else:
+        masks = [[each[n, c] for each in maps] for n in range(len(probs)) for c in channels]
+        shape = [len(probs), len(channels)]
+    items = collect([one(*mask) for mask in masks], shape, probs)
+    return _reduce(items, reduction, probs)
+
+
+def _reduce(items: Tensor, reduction: str, like: Tensor) -> Tensor:
+    return reduce(items, divisor_of(reduction, items.numel()), like.dtype)
+
+
+# The sums
+
+
+def _region_sums(probs: Tensor, target: Tensor, activation: str) -> Tensor:
+    """What every overlap loss is made of, in one pass over (N, C, S): six sums, (6, N, C).
+
+    Σpg, false positives Σp(1-g), false negatives Σ(1-p)g, Σ(p-g)² on foreground and background, and
+    the background's size Σ(1-g), which voxels - Σg would not give to the last digits.
+    """
+    p, not_p = _activated(wide(probs), activation)
+    g = wide(target).detach()
+    not_g = 1 - g
+    difference = torch.where(p < 0.5, p - g, not_g - not_p)
+    square = difference * difference
+    parts = (p * g, p * not_g, not_p * g, square * g, square * not_g, not_g)
+    return torch.stack([part.sum(-1) for part in parts])
+
+
 _compiled_region_sums = Compiled(_region_sums, graphs=64)
 
 
 def _fused_region_sums(probs: Tensor, target: Tensor, activation: str) -> Tensor:
-    """The five sums compiled: a graph for each activation, and for a single sample.
+    """The six sums compiled: a graph for each activation, and for a single sample.
 
     Single voxels are not worth one, nor is softmax over one channel. Without softmax, channels are
     samples.
@@ -117,11 +121,11 @@ def _fused_region_sums(probs: Tensor, target: Tensor, activation: str) -> Tensor
     sums = _compiled_region_sums(
         graph_input(probs, *folded), graph_input(target.detach(), *folded), activation
     )
-    return sums.reshape(5, batch, channels)
+    return sums.reshape(6, batch, channels)
 
 
 def _regions(sums: Tensor, batch: bool, include_background: bool) -> Tensor:
-    """The sums of the items, (5, N, C), or (5, C) where batch."""
+    """The sums of the items, (6, N, C), or (6, C) where batch."""
     sums = sums if include_background else sums[:, :, 1:]
     return sums.sum(1) if batch else sums
 
@@ -132,15 +136,41 @@ def _ratio(part: Tensor, whole: Tensor) -> Tensor:
     return torch.where(empty, 0, part / torch.where(empty, 1, whole))
 
 
+# Dice: 1 - (2I+s)/(P+G+s)
+
+
+def _one_dice(p: Tensor, g: Tensor, smooth: float, squared: bool) -> Tensor:
+    """1 - (2I+s)/(P+G+s) of one mask; two empty masks agree."""
+    total = ((p**2).sum() + (g**2).sum() if squared else p.sum() + g.sum()) + smooth
+    coefficient = (2 * (p * g).sum() + smooth) / total if total > 0 else 1 + 0 * total
+    return 1 - coefficient
+
+
 def _dice(sums: Tensor, smooth: float, squared: bool) -> Tensor:
     """1 - (2I+s)/(P+G+s) as wrong / (2I + wrong + s), which no rounding takes out of [0, 1]."""
-    both, false_positive, false_negative, on_foreground, on_background = sums
+    both, false_positive, false_negative, on_foreground, on_background, _ = sums
     wrong = on_foreground + on_background if squared else false_positive + false_negative
     return _ratio(wrong, 2 * both + wrong + smooth)
 
 
-def _reduce(items: Tensor, reduction: str, like: Tensor) -> Tensor:
-    return reduce(items, divisor_of(reduction, items.numel()), like.dtype)
+def dice_naive(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    squared: bool = False,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """1 - (2I+s)/(P+G+s), one mask at a time."""
+    _check(probs, target, activation, reduction, smooth=smooth)
+
+    def one(p: Tensor, not_p: Tensor, g: Tensor) -> Tensor:
+        return _one_dice(p, g, smooth, squared)
+
+    return _each_mask(one, probs, target, batch, include_background, activation, reduction)
 
 
 def dice_vectorized(
@@ -154,10 +184,11 @@ def dice_vectorized(
     activation: str = "none",
     reduction: str = "mean",
 ) -> Tensor:
-    """1 - (2I+s)/(P+G+s) of all masks at once."""
-    _check(probs, target, smooth, activation, reduction)
+    """1 - (2I+s)/(P+G+s), all masks at once."""
+    _check(probs, target, activation, reduction, smooth=smooth)
     sums = _region_sums(_rows(probs), _rows(target), activation)
-    return _reduce(_dice(_regions(sums, batch, include_background), smooth, squared), reduction, probs)
+    regions = _regions(sums, batch, include_background)
+    return _reduce(_dice(regions, smooth, squared), reduction, probs)
 
 
 def dice_fused(
@@ -171,7 +202,350 @@ def dice_fused(
     activation: str = "none",
     reduction: str = "mean",
 ) -> Tensor:
-    """The sums over the voxels compiled; what is left has one number an item."""
-    _check(probs, target, smooth, activation, reduction)
-    sums = _fused_region_sums(probs, target, activation)
-    return _reduce(_dice(_regions(sums, batch, include_background), smooth, squared), reduction, probs)
+    """1 - (2I+s)/(P+G+s), from sums that are compiled."""
+    _check(probs, target, activation, reduction, smooth=smooth)
+    regions = _regions(_fused_region_sums(probs, target, activation), batch, include_background)
+    return _reduce(_dice(regions, smooth, squared), reduction, probs)
+
+
+# Jaccard: 1 - (I+s)/(P+G-I+s)
+
+
+def _tversky(sums: Tensor, alpha: float, beta: float, smooth: float) -> Tensor:
+    """Weighted errors W as W / (I+W+s), in [0, 1] like dice; jaccard where both weights are 1."""
+    both, false_positive, false_negative, *_ = sums
+    wrong = alpha * false_positive + beta * false_negative
+    return _ratio(wrong, both + wrong + smooth)
+
+
+def jaccard_naive(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """1 - (I+s)/(P+G-I+s), one mask at a time."""
+    _check(probs, target, activation, reduction, smooth=smooth)
+
+    def one(p: Tensor, not_p: Tensor, g: Tensor) -> Tensor:
+        both = (p * g).sum()
+        union = p.sum() + g.sum() - both + smooth
+        return 1 - (both + smooth) / union if union > 0 else 0 * union
+
+    return _each_mask(one, probs, target, batch, include_background, activation, reduction)
+
+
+def jaccard_vectorized(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """1 - (I+s)/(P+G-I+s), all masks at once."""
+    _check(probs, target, activation, reduction, smooth=smooth)
+    sums = _region_sums(_rows(probs), _rows(target), activation)
+    regions = _regions(sums, batch, include_background)
+    return _reduce(_tversky(regions, 1, 1, smooth), reduction, probs)
+
+
+def jaccard_fused(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """1 - (I+s)/(P+G-I+s), from sums that are compiled."""
+    _check(probs, target, activation, reduction, smooth=smooth)
+    regions = _regions(_fused_region_sums(probs, target, activation), batch, include_background)
+    return _reduce(_tversky(regions, 1, 1, smooth), reduction, probs)
+
+
+# Tversky: 1 - (I+s)/(I+W+s), W = a Σp(1-g) + b Σ(1-p)g
+
+
+def tversky_naive(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """1 - (I+s)/(I+W+s), one mask at a time."""
+    _check(probs, target, activation, reduction, alpha=alpha, beta=beta, smooth=smooth)
+
+    def one(p: Tensor, not_p: Tensor, g: Tensor) -> Tensor:
+        both = (p * g).sum()
+        whole = both + alpha * (p * (1 - g)).sum() + beta * (not_p * g).sum() + smooth
+        return 1 - (both + smooth) / whole if whole > 0 else 0 * whole
+
+    return _each_mask(one, probs, target, batch, include_background, activation, reduction)
+
+
+def tversky_vectorized(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """1 - (I+s)/(I+W+s), all masks at once."""
+    _check(probs, target, activation, reduction, alpha=alpha, beta=beta, smooth=smooth)
+    sums = _region_sums(_rows(probs), _rows(target), activation)
+    regions = _regions(sums, batch, include_background)
+    return _reduce(_tversky(regions, alpha, beta, smooth), reduction, probs)
+
+
+def tversky_fused(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """1 - (I+s)/(I+W+s), from sums that are compiled."""
+    _check(probs, target, activation, reduction, alpha=alpha, beta=beta, smooth=smooth)
+    regions = _regions(_fused_region_sums(probs, target, activation), batch, include_background)
+    return _reduce(_tversky(regions, alpha, beta, smooth), reduction, probs)
+
+
+# Focal Tversky: (W / (I+W+s))^γ
+
+
+def _power(error: Tensor, gamma: float) -> Tensor:
+    """error^γ; where γ < 1 would give it an infinite slope, 0 has none."""
+    if gamma >= 1:
+        return error**gamma
+    perfect = error == 0
+    return torch.where(perfect, 0, torch.where(perfect, 1, error) ** gamma)
+
+
+def focal_tversky_naive(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    gamma: float = 0.75,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """(W / (I+W+s))^γ, one mask at a time."""
+    _check(probs, target, activation, reduction, alpha=alpha, beta=beta, smooth=smooth)
+    _check_gamma(gamma)
+
+    def one(p: Tensor, not_p: Tensor, g: Tensor) -> Tensor:
+        wrong = alpha * (p * (1 - g)).sum() + beta * (not_p * g).sum()
+        whole = (p * g).sum() + wrong + smooth
+        if wrong == 0 and gamma < 1:  # the slope is infinite
+            return 0 * wrong
+        return (wrong / whole) ** gamma if whole > 0 else 0 * whole
+
+    return _each_mask(one, probs, target, batch, include_background, activation, reduction)
+
+
+def focal_tversky_vectorized(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    gamma: float = 0.75,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """(W / (I+W+s))^γ, all masks at once."""
+    _check(probs, target, activation, reduction, alpha=alpha, beta=beta, smooth=smooth)
+    _check_gamma(gamma)
+    sums = _region_sums(_rows(probs), _rows(target), activation)
+    regions = _regions(sums, batch, include_background)
+    return _reduce(_power(_tversky(regions, alpha, beta, smooth), gamma), reduction, probs)
+
+
+def focal_tversky_fused(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    gamma: float = 0.75,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """(W / (I+W+s))^γ, from sums that are compiled."""
+    _check(probs, target, activation, reduction, alpha=alpha, beta=beta, smooth=smooth)
+    _check_gamma(gamma)
+    regions = _regions(_fused_region_sums(probs, target, activation), batch, include_background)
+    return _reduce(_power(_tversky(regions, alpha, beta, smooth), gamma), reduction, probs)
+
+
+# Log-cosh dice: log cosh(dice)
+
+
+def _log_cosh(x: Tensor) -> Tensor:
+    """log cosh x, whose digits survive a small x."""
+    return torch.log1p(2 * torch.sinh(x / 2) ** 2)
+
+
+def log_cosh_dice_naive(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    squared: bool = False,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """log cosh of dice, one mask at a time."""
+    _check(probs, target, activation, reduction, smooth=smooth)
+
+    def one(p: Tensor, not_p: Tensor, g: Tensor) -> Tensor:
+        return torch.log(torch.cosh(_one_dice(p, g, smooth, squared)))
+
+    return _each_mask(one, probs, target, batch, include_background, activation, reduction)
+
+
+def log_cosh_dice_vectorized(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    squared: bool = False,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """log cosh of dice, all masks at once."""
+    _check(probs, target, activation, reduction, smooth=smooth)
+    sums = _region_sums(_rows(probs), _rows(target), activation)
+    regions = _regions(sums, batch, include_background)
+    return _reduce(_log_cosh(_dice(regions, smooth, squared)), reduction, probs)
+
+
+def log_cosh_dice_fused(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    squared: bool = False,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """log cosh of dice, from sums that are compiled."""
+    _check(probs, target, activation, reduction, smooth=smooth)
+    regions = _regions(_fused_region_sums(probs, target, activation), batch, include_background)
+    return _reduce(_log_cosh(_dice(regions, smooth, squared)), reduction, probs)
+
+
+# Sensitivity-specificity: w Σ(g-p)²g/(Σg+s) + (1-w) Σ(g-p)²(1-g)/(Σ(1-g)+s)
+
+
+def _sensitivity_specificity(sums: Tensor, weight: float, smooth: float) -> Tensor:
+    """The two mean squares from the sums; a region's size has no gradient."""
+    both, _, false_negative, on_foreground, on_background, background = sums
+    foreground = (both + false_negative).detach()
+    on_foreground = _ratio(on_foreground, foreground + smooth)
+    return weight * on_foreground + (1 - weight) * _ratio(on_background, background + smooth)
+
+
+def sensitivity_specificity_naive(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    weight: float = 0.05,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """Mean squares on the foreground and on the background, mixed, one mask at a time."""
+    _check(probs, target, activation, reduction, smooth=smooth)
+    require_number("weight", weight, 0, 1)
+
+    def one(p: Tensor, not_p: Tensor, g: Tensor) -> Tensor:
+        square, item = (g - p) ** 2, 0 * p.sum()
+        for share, part in ((weight, g), (1 - weight, 1 - g)):
+            whole = part.sum() + smooth
+            if whole > 0:
+                item = item + share * (square * part).sum() / whole
+        return item
+
+    return _each_mask(one, probs, target, batch, include_background, activation, reduction)
+
+
+def sensitivity_specificity_vectorized(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    weight: float = 0.05,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """Mean squares on the foreground and on the background, mixed, all masks at once."""
+    _check(probs, target, activation, reduction, smooth=smooth)
+    require_number("weight", weight, 0, 1)
+    sums = _region_sums(_rows(probs), _rows(target), activation)
+    regions = _regions(sums, batch, include_background)
+    return _reduce(_sensitivity_specificity(regions, weight, smooth), reduction, probs)
+
+
+def sensitivity_specificity_fused(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    weight: float = 0.05,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """Mean squares on the foreground and on the background, mixed, from sums that are compiled."""
+    _check(probs, target, activation, reduction, smooth=smooth)
+    require_number("weight", weight, 0, 1)
+    regions = _regions(_fused_region_sums(probs, target, activation), batch, include_background)
+    return _reduce(_sensitivity_specificity(regions, weight, smooth), reduction, probs)

@@ -168,6 +168,104 @@ def dice_published_last_class(
     return _reduce(loss[..., None].expand(*loss.shape, p.shape[1]), reduction)
 
 
+def jaccard_published_no_union(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """I/(P+G), which counts the intersection twice: a perfect mask scores ½."""
+    p, g = _masks(probs, target, include_background, activation)
+    axes = (0, 2) if batch else (2,)
+    intersection = (p * g).sum(axes)
+    return _reduce(1 - (intersection + smooth) / (p.sum(axes) + g.sum(axes) + smooth), reduction)
+
+
+def tversky_mistaken_weights_swapped(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """alpha on the false negatives, beta on the false positives."""
+    p, g = _masks(probs, target, include_background, activation)
+    axes = (0, 2) if batch else (2,)
+    both, only_p, only_g = ((x * y).sum(axes) for x, y in ((p, g), (p, 1 - g), (1 - p, g)))
+    whole = both + alpha * only_g + beta * only_p + smooth
+    return _reduce(1 - (both + smooth) / whole, reduction)
+
+
+def focal_tversky_mistaken_inverse_power(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    gamma: float = 0.75,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """The exponent 1/γ, of papers whose γ is the inverse of this one."""
+    p, g = _masks(probs, target, include_background, activation)
+    axes = (0, 2) if batch else (2,)
+    both, only_p, only_g = ((x * y).sum(axes) for x, y in ((p, g), (p, 1 - g), (1 - p, g)))
+    wrong = alpha * only_p + beta * only_g
+    return _reduce((wrong / (both + wrong + smooth)) ** (1 / gamma), reduction)
+
+
+def log_cosh_dice_mistaken_without_half(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    squared: bool = False,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """log(eˣ + e⁻ˣ) without the half of the cosine: log 2 at a perfect mask."""
+    p, g = _masks(probs, target, include_background, activation)
+    axes = (0, 2) if batch else (2,)
+    power = 2 if squared else 1
+    total = (p**power).sum(axes) + (g**power).sum(axes)
+    dice = 1 - (2 * (p * g).sum(axes) + smooth) / (total + smooth)
+    return _reduce(torch.log(torch.exp(dice) + torch.exp(-dice)), reduction)
+
+
+def sensitivity_specificity_mistaken_weight_swapped(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    weight: float = 0.05,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """The weight on the background's errors, which are the specificity's."""
+    p, g = _masks(probs, target, include_background, activation)
+    axes = (0, 2) if batch else (2,)
+    square = (g - p) ** 2
+    foreground = (square * g).sum(axes) / (g.sum(axes) + smooth)
+    background = (square * (1 - g)).sum(axes) / ((1 - g).sum(axes) + smooth)
+    return _reduce((1 - weight) * foreground + weight * background, reduction)
+
+
 def arcface_published_batch_norms(
     features: Tensor,
     label: Tensor,

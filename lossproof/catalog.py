@@ -144,8 +144,8 @@ _ROWS = (
         paper="Milletari et al. 2016, arXiv 1606.04797",
         oracle=overlap_oracles.dice,
         items=overlap_oracles.dice_items,
-        arguments=overlap.dice_arguments,
-        coupled=overlap.dice_coupled,
+        arguments=overlap.arguments,
+        coupled=overlap.coupled,
         smooth=overlap.smooth,
         cases=overlap.dice_cases,
         variants={
@@ -162,8 +162,165 @@ _ROWS = (
         },
         laws=general.LAWS + general.SMOOTH_LAWS + overlap.DICE_LAWS,
         workloads=overlap.DICE_WORKLOADS,
-        bad_calls=overlap.DICE_BAD_CALLS,
+        bad_calls=overlap.SHARED_BAD_CALLS,
         curve=overlap.DICE_CURVE,
+    ),
+    Loss(
+        name="jaccard",
+        formula="1 - (I+s)/(P+G-I+s)",
+        conventions=(
+            "One smoothing in numerator and denominator, sums per sample and channel; 0/0 = 1."
+        ),
+        elsewhere=(
+            "MONAI has it as DiceLoss(jaccard=True), which smooths both separately with 1e-5;"
+            " segmentation-models-pytorch sums over the batch."
+        ),
+        paper="Rahman & Wang 2016",
+        oracle=overlap_oracles.jaccard,
+        items=overlap_oracles.jaccard_items,
+        arguments=overlap.arguments,
+        coupled=overlap.coupled,
+        smooth=overlap.smooth,
+        cases=overlap.jaccard_cases,
+        variants={
+            "naive": overlap_impls.jaccard_naive,
+            "vectorized": overlap_impls.jaccard_vectorized,
+            "fused": overlap_impls.jaccard_fused,
+        },
+        defects={
+            "published_no_union": Defect(
+                published.jaccard_published_no_union, breaks="zero_at_perfect_mask"
+            )
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + overlap.JACCARD_LAWS,
+        workloads=overlap.JACCARD_WORKLOADS,
+        bad_calls=overlap.SHARED_BAD_CALLS,
+        curve=overlap.JACCARD_CURVE,
+    ),
+    Loss(
+        name="tversky",
+        formula="1 - (I+s) / (I + a Σp(1-g) + b Σ(1-p)g + s)",
+        conventions=(
+            "alpha weighs false positives, beta false negatives; sums per sample and channel; 0/0 = 1."
+        ),
+        elsewhere=(
+            "MONAI smooths both separately with 1e-5; the focal Tversky paper puts alpha on "
+            "the false negatives."
+        ),
+        paper="Salehi et al. 2017, arXiv 1706.05721",
+        oracle=overlap_oracles.tversky,
+        items=overlap_oracles.tversky_items,
+        arguments=overlap.arguments,
+        coupled=overlap.coupled,
+        smooth=overlap.smooth,
+        cases=overlap.tversky_cases,
+        variants={
+            "naive": overlap_impls.tversky_naive,
+            "vectorized": overlap_impls.tversky_vectorized,
+            "fused": overlap_impls.tversky_fused,
+        },
+        defects={
+            "mistaken_weights_swapped": Defect(
+                published.tversky_mistaken_weights_swapped, breaks="alpha_weighs_false_positives"
+            )
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + overlap.TVERSKY_LAWS,
+        workloads=overlap.TVERSKY_WORKLOADS,
+        bad_calls=overlap.TVERSKY_BAD_CALLS,
+        curve=overlap.TVERSKY_CURVE,
+    ),
+    Loss(
+        name="focal_tversky",
+        formula="(1 - (I+s) / (I + a Σp(1-g) + b Σ(1-p)g + s))^γ",
+        conventions=(
+            "The exponent is γ itself; where it is below 1, the gradient at a perfect mask is"
+            " infinite and not judged."
+        ),
+        elsewhere=(
+            "The paper's exponent is 1/γ, with γ = 4/3 for what is 0.75 here; "
+            "segmentation-models-pytorch takes the power of the mean."
+        ),
+        paper="Abraham & Khan 2019, arXiv 1810.07842",
+        oracle=overlap_oracles.focal_tversky,
+        items=overlap_oracles.focal_tversky_items,
+        arguments=overlap.arguments,
+        coupled=overlap.coupled,
+        smooth=overlap.smooth_power,
+        cases=overlap.focal_tversky_cases,
+        variants={
+            "naive": overlap_impls.focal_tversky_naive,
+            "vectorized": overlap_impls.focal_tversky_vectorized,
+            "fused": overlap_impls.focal_tversky_fused,
+        },
+        defects={
+            "mistaken_inverse_power": Defect(
+                published.focal_tversky_mistaken_inverse_power, breaks="falls_with_gamma"
+            )
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + overlap.FOCAL_TVERSKY_LAWS,
+        workloads=overlap.FOCAL_TVERSKY_WORKLOADS,
+        bad_calls=overlap.FOCAL_TVERSKY_BAD_CALLS,
+        curve=overlap.FOCAL_TVERSKY_CURVE,
+    ),
+    Loss(
+        name="log_cosh_dice",
+        formula="log cosh(dice)",
+        conventions="Of each sample and channel's dice, before the reduction.",
+        elsewhere=(
+            "The paper's code takes it of one dice for the whole batch, as log((eˣ+e⁻ˣ)/2), which "
+            "loses a small loss to rounding."
+        ),
+        paper="Jadon 2020, arXiv 2006.14822",
+        oracle=overlap_oracles.log_cosh_dice,
+        items=overlap_oracles.log_cosh_dice_items,
+        arguments=overlap.arguments,
+        coupled=overlap.coupled,
+        smooth=overlap.smooth,
+        cases=overlap.dice_cases,
+        variants={
+            "naive": overlap_impls.log_cosh_dice_naive,
+            "vectorized": overlap_impls.log_cosh_dice_vectorized,
+            "fused": overlap_impls.log_cosh_dice_fused,
+        },
+        defects={
+            "mistaken_without_half": Defect(
+                published.log_cosh_dice_mistaken_without_half, breaks="zero_at_perfect_mask"
+            )
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + overlap.LOG_COSH_DICE_LAWS,
+        workloads=overlap.LOG_COSH_DICE_WORKLOADS,
+        bad_calls=overlap.SHARED_BAD_CALLS,
+        curve=overlap.LOG_COSH_DICE_CURVE,
+    ),
+    Loss(
+        name="sensitivity_specificity",
+        formula="w Σ(g-p)²g/(Σg+s) + (1-w) Σ(g-p)²(1-g)/(Σ(1-g)+s)",
+        conventions=(
+            "weight is the share of the foreground's errors; a region without voxels has no "
+            "error: 0/0 = 0."
+        ),
+        elsewhere="NiftyNet smooths by 1e-5, adds up the classes, and names the two parts the other way.",
+        paper="Brosch et al. 2015",
+        oracle=overlap_oracles.sensitivity_specificity,
+        items=overlap_oracles.sensitivity_specificity_items,
+        arguments=overlap.arguments,
+        coupled=overlap.coupled,
+        smooth=overlap.smooth,
+        cases=overlap.sensitivity_specificity_cases,
+        variants={
+            "naive": overlap_impls.sensitivity_specificity_naive,
+            "vectorized": overlap_impls.sensitivity_specificity_vectorized,
+            "fused": overlap_impls.sensitivity_specificity_fused,
+        },
+        defects={
+            "mistaken_weight_swapped": Defect(
+                published.sensitivity_specificity_mistaken_weight_swapped, breaks="regions_apart"
+            )
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + overlap.SENSITIVITY_SPECIFICITY_LAWS,
+        workloads=overlap.SENSITIVITY_SPECIFICITY_WORKLOADS,
+        bad_calls=overlap.SENSITIVITY_SPECIFICITY_BAD_CALLS,
+        curve=overlap.SENSITIVITY_SPECIFICITY_CURVE,
     ),
     Loss(
         name="arcface",

@@ -1,6 +1,7 @@
 """Overlaps of probabilities and masks, by their definitions."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,24 @@ def dice(
     return _overlap_shape(items, probs, batch)
 
 
+def jaccard(
+    probs: Array,
+    target: Array,
+    *,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+) -> Array:
+    """1 - (I+s)/(P+G-I+s), where 0/0 is 1."""
+    items = []
+    for p, g in _regions(probs, target, batch, include_background, activation):
+        both = sum(x * y for x, y in zip(p, g, strict=True))
+        below = sum(p + g) - both + number(smooth)
+        items.append(1 - (both + number(smooth)) / below if below else mp.mpf(0))
+    return _overlap_shape(items, probs, batch)
+
+
 def tversky(
     probs: Array,
     target: Array,
@@ -70,6 +89,40 @@ def tversky(
         above = both + number(smooth)
         below = above + number(alpha) * false_positive + number(beta) * false_negative
         items.append(1 - above / below if below else mp.mpf(0))
+    return _overlap_shape(items, probs, batch)
+
+
+def focal_tversky(probs: Array, target: Array, *, gamma: float = 0.75, **options: Any) -> Array:
+    """tversky to the power of γ."""
+    return tversky(probs, target, **options) ** number(gamma)
+
+
+def log_cosh_dice(probs: Array, target: Array, **options: Any) -> Array:
+    """log cosh of dice."""
+    items = dice(probs, target, **options)
+    logs = [mp.log(mp.cosh(item)) for item in items.flat]
+    return np.array(logs, dtype=object).reshape(items.shape)
+
+
+def sensitivity_specificity(
+    probs: Array,
+    target: Array,
+    *,
+    weight: float = 0.05,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+) -> Array:
+    """w Σ(g-p)²g / (Σg+s) + (1-w) Σ(g-p)²(1-g) / (Σ(1-g)+s), where 0/0 is 0."""
+    items = []
+    for p, g in _regions(probs, target, batch, include_background, activation):
+        item = mp.mpf(0)
+        for share, part in ((number(weight), _yes), (1 - number(weight), _no)):
+            above = sum((y - x) ** 2 * part(y) for x, y in zip(p, g, strict=True))
+            below = sum(part(y) for y in g) + number(smooth)
+            item += share * above / below if below else 0
+        items.append(item)
     return _overlap_shape(items, probs, batch)
 
 
