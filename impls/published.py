@@ -4,10 +4,11 @@ Do not use them. The harness must reject every one; see ``defects`` in lossproof
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def _reduce(items: Tensor, reduction: str) -> Tensor:
@@ -281,3 +282,50 @@ def arcface_published_batch_norms(
     is_label = F.one_hot(label, len(weight)).bool()
     logits = scale * torch.where(is_label, torch.cos(angle + margin), cosine)
     return F.cross_entropy(logits, label, reduction=reduction)
+
+
+def _content(
+    found: list[Tensor], wanted: list[Tensor], weights: Sequence[float] | None, reduction: str
+) -> Tensor:
+    losses = [(x - y).square().mean(dim=(1, 2, 3)) for x, y in zip(found, wanted, strict=True)]
+    weighted = [w * loss for w, loss in zip(weights or [1.0] * len(losses), losses, strict=True)]
+    return _reduce(torch.stack(weighted).mean(0), reduction)
+
+
+def vgg_content_mistaken_in_place(
+    output: Tensor,
+    target: Tensor,
+    features: nn.Sequential,
+    *,
+    layers: Sequence[str] = ("3", "8", "13", "22", "31"),
+    weights: Sequence[float] | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Features collected in a list, where the next ReLU, which works in place, overwrites them."""
+
+    def collected(x: Tensor) -> list[Tensor]:
+        found: dict[str, Tensor] = {}
+        for name, module in features.named_children():
+            x = module(x)
+            if name in layers:
+                found[name] = x
+            if len(found) == len(layers):
+                break
+        return [found[name] for name in layers]
+
+    return _content(collected(output), collected(target.detach()), weights, reduction)
+
+
+def vgg_content_mistaken_layer_before(
+    output: Tensor,
+    target: Tensor,
+    features: nn.Sequential,
+    *,
+    layers: Sequence[str] = ("3", "8", "13", "22", "31"),
+    weights: Sequence[float] | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """features[:l], which ends before layer l."""
+    cuts = [features[: int(layer)] for layer in layers]
+    found, wanted = [cut(output) for cut in cuts], [cut(target.detach()) for cut in cuts]
+    return _content(found, wanted, weights, reduction)

@@ -3,7 +3,20 @@
 from lossproof.catalog import CATALOG
 from lossproof.choosing import Choice, choose
 from lossproof.loss import Loss
+from lossproof.networks import layers_of, vgg19_features, vgg_like
 from lossproof.verdict import Finding, Verdict
 from lossproof.verification import ALL_FOUR, verify
 
-__all__ = ["ALL_FOUR", "CATALOG", "Choice", "Finding", "Loss", "Verdict", "choose", "verify"]
+__all__ = [
+    "ALL_FOUR",
+    "CATALOG",
+    "Choice",
+    "Finding",
+    "Loss",
+    "Verdict",
+    "choose",
+    "layers_of",
+    "verify",
+    "vgg19_features",
+    "vgg_like",
+]

@@ -7,15 +7,18 @@ from impls import boxes as boxes_impls
 from impls import classification as classification_impls
 from impls import embedding as embedding_impls
 from impls import overlap as overlap_impls
+from impls import perceptual as perceptual_impls
 from impls import published
 from impls import regression as regression_impls
 from lossproof.loss import Defect, Loss
+from lossproof.networks import vgg_like
 from oracles import boxes as boxes_oracles
 from oracles import classification as classification_oracles
 from oracles import embedding as embedding_oracles
 from oracles import overlap as overlap_oracles
+from oracles import perceptual as perceptual_oracles
 from oracles import regression as regression_oracles
-from properties import boxes, classification, embedding, general, overlap, regression
+from properties import boxes, classification, embedding, general, overlap, perceptual, regression
 
 _ROWS = (
     Loss(
@@ -353,6 +356,43 @@ _ROWS = (
         workloads=embedding.ARCFACE_WORKLOADS,
         bad_calls=embedding.ARCFACE_BAD_CALLS,
         curve=embedding.ARCFACE_CURVE,
+    ),
+    Loss(
+        name="vgg_content",
+        formula="(1/L) Σ_l w_l MSE(φ_l(x), φ_l(y)),  φ_l: layer l of a network",
+        conventions=(
+            "The mean over the layers is by their number, not by their weights; images go in as they "
+            "are (normalise both for a network that was trained so); the target and the network are "
+            "constants."
+        ),
+        elsewhere=(
+            "Many implementations add the layers up, take absolute differences, or divide by another "
+            "size; features kept in a list are overwritten by torchvision's in-place ReLUs."
+        ),
+        paper="Johnson et al. 2016, arXiv 1603.08155",
+        oracle=perceptual_oracles.vgg_content,
+        items=perceptual_oracles.vgg_content_items,
+        arguments=perceptual.ARGUMENTS,
+        torch_options={"features": vgg_like},
+        smooth=perceptual.smooth,
+        cases=perceptual.image_cases,
+        variants={
+            "naive": perceptual_impls.vgg_content_naive,
+            "vectorized": perceptual_impls.vgg_content_vectorized,
+            "fused": perceptual_impls.vgg_content_fused,
+        },
+        defects={
+            "mistaken_in_place": Defect(
+                published.vgg_content_mistaken_in_place, breaks="several_layers_average"
+            ),
+            "mistaken_layer_before": Defect(
+                published.vgg_content_mistaken_layer_before, breaks="single_layer_is_its_mse"
+            ),
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + perceptual.VGG_CONTENT_LAWS,
+        workloads=perceptual.VGG_CONTENT_WORKLOADS,
+        bad_calls=perceptual.VGG_CONTENT_BAD_CALLS,
+        curve=perceptual.VGG_CONTENT_CURVE,
     ),
 )
 

@@ -1,7 +1,7 @@
 """A row of the catalogue."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 import torch
@@ -47,6 +47,8 @@ class Loss:
         coupled: whether a case's items share samples.
         smooth: whether the loss has a second derivative at and around a case.
         floor: the smallest magnitude that an error is measured against.
+        torch_options: by option, what makes the PyTorch form (a module) of a case's value, a dataclass
+            whose fields are the keyword arguments and whose repr is that call.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Loss:
     coupled: Callable[[Case], bool] = lambda case: False
     smooth: Callable[[Case], bool] = lambda case: False
     floor: Callable[[Case], float] = lambda case: 1.0
+    torch_options: Mapping[str, Callable[..., torch.nn.Module]] = field(default_factory=dict)
 
     @property
     def implementations(self) -> dict[str, Variant]:
@@ -92,6 +95,17 @@ class Loss:
         positional = [a.name for a in self.known_arguments(case) if not a.optional]
         options = {name: value for name, value in values.items() if name not in positional}
         return [values[name] for name in positional], options
+
+    def torch_call(
+        self, case: Case, tensors: Mapping[str, torch.Tensor]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """Positional tensors and keyword options of a call of PyTorch code."""
+        values = {**case.values, **tensors}
+        for name, build in self.torch_options.items():
+            if is_dataclass(values[name]):
+                like = next(tensor for tensor in tensors.values() if tensor.is_floating_point())
+                values[name] = build(**vars(values[name])).to(like)
+        return self.split(case, values)
 
     def exact(self, case: Case, *, reduction: str = "none") -> Any:
         """The oracle's answer, its domain checked."""

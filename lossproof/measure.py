@@ -109,7 +109,7 @@ class Batch:
         """A call without arguments that does one pass, and returns the loss and its gradients."""
         tensors = {name: tensor.detach() for name, tensor in self.tensors.items()}
         learned = [tensors[name].requires_grad_() for name in self.learned] if backward else []
-        positional, options = self.loss.split(self.case, {**self.case.values, **tensors})
+        positional, options = self.loss.torch_call(self.case, tensors)
 
         def run() -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
             value = function(*positional, **options, reduction="mean")

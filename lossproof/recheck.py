@@ -92,7 +92,7 @@ def _some_rows(batch: Batch, held: Case, random: np.random.Generator) -> tuple[A
 
 
 def _items(function: Variant, batch: Batch) -> Array:
-    positional, options = batch.loss.split(batch.case, {**batch.case.values, **batch.tensors})
+    positional, options = batch.loss.torch_call(batch.case, batch.tensors)
     return to_array(function(*positional, **options, reduction="none"))
 
 

@@ -34,6 +34,7 @@ def program(trial: TorchTrial, law: str, statement: str, failure: Broken | Raise
         *(["from math import inf, nan"] if re.search(r"\b(inf|nan)\b", body) else []),
         "import torch",
         *[line for line in _definition(trial.function) if line != "import torch"],
+        *[f"from {f.__module__} import {f.__name__}" for f in trial.loss.torch_options.values()],
         "",
         f"# The law {law}: {statement}",
     ]
@@ -112,6 +113,8 @@ def _call(trial: TorchTrial, number: int, call: Call, mentioned: str) -> list[st
     """Code of one call, and of what the judgement needs of it."""
     tensors = {argument.name: argument.name for argument in trial.loss.arguments_of(call.case)}
     values = {name: tensors.get(name, repr(value)) for name, value in call.case.values.items()}
+    for name in trial.loss.torch_options:
+        values[name] += f".to({next(iter(tensors))})"
     positional, options = trial.loss.split(call.case, values)
     arguments = [*positional, *(f"{name}={code}" for name, code in options.items())]
     result = f"result_{number}"

@@ -148,8 +148,8 @@ class TorchTrial:
         names = tracked(self.arguments, "all")
 
         def items(*tensors: torch.Tensor) -> Any:
-            values = {**self.case.values, **inputs, **dict(zip(names, tensors, strict=True))}
-            positional, options = self.loss.split(self.case, values)
+            given = {**inputs, **dict(zip(names, tensors, strict=True))}
+            positional, options = self.loss.torch_call(self.case, given)
             return self.function(*positional, **options, reduction="none")
 
         try:
@@ -223,7 +223,7 @@ class TorchTrial:
         before = {name: tensor.clone() for name, tensor in inputs.items()}
         for argument in tracked(self.loss.arguments_of(call.case), call.track):
             inputs[argument].requires_grad_()
-        tensors, options = self.loss.split(call.case, {**call.case.values, **inputs})
+        tensors, options = self.loss.torch_call(call.case, inputs)
         under = torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=call.autocast)
         try:
             with under:

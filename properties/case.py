@@ -88,7 +88,7 @@ class Argument:
         learned: whether a training step asks for that gradient.
         batched: whether axis 0 is the batch.
         flat_from: axis from which the oracle's bare formula wants all axes folded into one.
-        row_axis: the axis of a row, in that folded form.
+        row_axis: the axis of a row, in that folded form, or the axes of an image.
         scale_free: whether only the direction of each row matters, so that gradients grow as rows
             shrink.
         optional: whether it is a keyword option that may be None.
@@ -100,7 +100,7 @@ class Argument:
     learned: bool = False
     batched: bool = True
     flat_from: int | None = None
-    row_axis: int = -1
+    row_axis: int | tuple[int, ...] = -1
     scale_free: bool = False
     optional: bool = False
 

@@ -28,7 +28,7 @@ FORBIDDEN = {
 def test_no_cell_is_empty(loss: Loss) -> None:
     """Each loss has an oracle, three variants, laws of its own, workloads, defects, bad calls."""
     cells = [name for name, value in vars(loss).items() if value is None or value in ((), {}, "")]
-    assert set(cells) <= {"divisor"}
+    assert set(cells) <= {"divisor", "torch_options"}
     assert {"naive", "vectorized", "fused"} <= set(loss.variants)
     assert len([w for w in loss.workloads if not w.gpu]) >= 3
     assert set(loss.laws) - set(general.LAWS + general.PAIR_LAWS + general.SMOOTH_LAWS)
@@ -104,7 +104,7 @@ def test_bad_arguments_are_refused_by_name(loss: str, variant: str, call: BadCal
             tensors[name] = torch.from_numpy(np.ascontiguousarray(value))
             if value.dtype == np.float64 and call.why != "floats":
                 tensors[name] = tensors[name].float()
-    positional, options = row.split(case, {**case.values, **tensors})
+    positional, options = row.torch_call(case, tensors)
     with pytest.raises((ValueError, TypeError), match=f"^{call.argument}: expected"):
         row.variants[variant](*positional, **options)
 
@@ -116,6 +116,6 @@ def test_unknown_reduction_is_refused(loss: str, variant: str) -> None:
     row = CATALOG[loss]
     case = generated(row, "float32", 5, 0)[0]
     tensors = tensors_of(row, case, torch.float32, "cpu")
-    positional, options = row.split(case, {**case.values, **tensors})
+    positional, options = row.torch_call(case, tensors)
     with pytest.raises(ValueError, match=r"^reduction: expected one of mean, sum, none"):
         row.variants[variant](*positional, **options, reduction="average")

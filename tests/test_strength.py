@@ -1,6 +1,7 @@
 """Every law can fail: for each there is an impostor of the vectorized variant that breaks it."""
 
 from collections.abc import Callable
+from inspect import Parameter, signature
 from typing import Any
 
 import pytest
@@ -77,7 +78,15 @@ def _bent(right: Function) -> Function:
 
 
 def _blind_to_options(right: Function) -> Function:
-    return lambda *arguments, **options: right(*arguments, reduction=options["reduction"])
+    """Every option has its default; what has none (a network) is kept."""
+    known = signature(right).parameters.items()
+    needed = {name for name, parameter in known if parameter.default is Parameter.empty}
+
+    def wrong(*arguments: Tensor, **options: Any) -> Tensor:
+        kept = {name: value for name, value in options.items() if name in needed | {"reduction"}}
+        return right(*arguments, **kept)
+
+    return wrong
 
 
 def _untracked_differs(right: Function) -> Function:
