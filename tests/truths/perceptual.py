@@ -63,7 +63,7 @@ def condition(arguments: Arguments) -> float:
     images = (np.asarray(arguments[name], float) for name in ("output", "target"))
     pairs = zip(*(perceptual.activations(image, network, layers) for image in images), strict=True)
     sizes = [np.max(np.abs(x) * np.abs(x - y), initial=0) for x, y in pairs]
-    return float(np.mean(sizes)) if arguments.get("weights") is None else 1.0
+    return float(np.mean(np.multiply(sizes, arguments.get("weights") or 1.0)))
 
 
 def slopes() -> Arguments:
