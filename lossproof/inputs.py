@@ -19,7 +19,7 @@ from properties.case import Case, Workload
 def load_workload(loss: Loss, file: str | Path) -> Workload:
     """A workload from a ``.npz`` of arrays or a ``.pt`` of tensors, named as the loss's signature.
 
-    Options that the file leaves out have their defaults.
+    Options that the file leaves out have their defaults; a network is that of the first workload.
 
     Raises:
         ValueError: the file is missing or can't be read, an argument is missing or unknown, or the
@@ -70,7 +70,8 @@ def _as_array(value: Any) -> Any:
 
 def _complete(loss: Loss, given: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """All arguments by the signature's order: arrays for tensors, plain values for options."""
-    parameters = {n: p for n, p in signature(loss.oracle).parameters.items() if n != "reduction"}
+    not_in_files = {"reduction", *loss.torch_options}
+    parameters = {n: p for n, p in signature(loss.oracle).parameters.items() if n not in not_in_files}
     for name in given:
         if name not in parameters:
             raise ValueError(
@@ -87,6 +88,8 @@ def _complete(loss: Loss, given: Mapping[str, Any], path: Path) -> dict[str, Any
             )
         else:
             values[name] = parameter.default
+    for name in loss.torch_options:
+        values[name] = loss.workloads[0].make(np.random.default_rng(0), 1)[name]
     return values
 
 

@@ -13,6 +13,7 @@ From scikit-learn's sample images (``load_sample_image``) flower.jpg and china.j
 
 - ``mse_flower.npz``: a crop of flower.jpg, and its reconstruction from principal components that
   were learned on china.jpg.
+- ``vgg_content_flower.npz``: a quarter of the same pair.
 - ``giou_flower.npz``: boxes around the petal rims in flower.jpg, found at a lower resolution and by
   a contrast rule.
 - ``dice_flower.npz``: a pixel classifier's probabilities of flower on a shrunk flower.jpg, and the

@@ -126,6 +126,12 @@ def mse_flower() -> Batch:
     return {"input": _as_batch(decoded), "target": _as_batch(target)}
 
 
+def vgg_content_flower() -> Batch:
+    """The same pair, a quarter of it, at relu1_2 to relu5_2."""
+    pair = mse_flower()
+    return {name: pair[old][..., :64, :64] for name, old in (("output", "input"), ("target", "target"))}
+
+
 def _probabilities(features: Array, mask: Array) -> Array:
     """A pixel classifier's (height, width); each half is judged by what the other half taught."""
     probabilities = np.empty(mask.shape)
@@ -207,6 +213,7 @@ MAKERS: tuple[Callable[[], Batch], ...] = (
     giou_flower,
     dice_flower,
     arcface_digits,
+    vgg_content_flower,
 )
 """A file each, of the function's name."""
 
