@@ -5,9 +5,8 @@ Nothing in them is typed twice: formulas, conventions and laws come from the cat
 docstrings, pictures from the oracles.
 """
 
-import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +14,8 @@ import typer
 
 from lossproof.catalog import CATALOG
 from lossproof.curves import picture
-from lossproof.loss import Law, Loss
+from lossproof.describe import arguments, sentence, signature
+from lossproof.loss import Loss
 from properties import general
 
 ROOT = Path(__file__).parent.parent
@@ -29,7 +29,7 @@ ONLY_WHERE = {
     **dict.fromkeys(general.SMOOTH_LAWS, "where the loss is twice differentiable"),
 }
 
-HEAD = f"""\
+HEAD = """\
 # The losses
 
 <!-- Made by `python -m lossproof.docs`; don't edit. -->
@@ -39,22 +39,22 @@ wrong ones must be rejected. Tensors come first, options by keyword. `reduction`
 default), `"sum"` or `"none"`, which gives the items; the mean divides by their number unless it says
 otherwise. In the pictures, the gradient is the slope of what is drawn beside it.
 
-{{contents}}
+{contents}
 
 ## Laws that losses share
 
-{{shared}}
+{shared}
 """
 
 
-def files(root: Path = ROOT, losses: Mapping[str, Loss] = CATALOG) -> dict[Path, str]:
+def files(root: Path, losses: Mapping[str, Loss]) -> dict[Path, str]:
     """What every made file should contain, by its path under the root."""
     pictures = {PICTURES / f"{name}.svg": picture(loss) for name, loss in losses.items()}
     readme = (root / README).read_text(encoding="utf-8")
     return {PAGE: page(losses.values()), README: with_table(readme, losses.values()), **pictures}
 
 
-def stale(wanted: Mapping[Path, str], root: Path = ROOT) -> list[Path]:
+def stale(root: Path, wanted: Mapping[Path, str]) -> list[Path]:
     """The made files that are missing, out of date, or of a loss that is gone."""
     old = [path for path, text in wanted.items() if _text(root / path) != text]
     pictures = {path.relative_to(root) for path in (root / PICTURES).glob("*.svg")}
@@ -65,9 +65,9 @@ def _text(path: Path) -> str:
     return path.read_bytes().decode() if path.exists() else ""
 
 
-def write(wanted: Mapping[Path, str], root: Path = ROOT) -> None:
+def write(root: Path, wanted: Mapping[Path, str]) -> None:
     """Make every file that is stale, and remove pictures of losses that are gone."""
-    for path in stale(wanted, root):
+    for path in stale(root, wanted):
         if path in wanted:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(wanted[path].encode())
@@ -140,7 +140,10 @@ def section(loss: Loss) -> str:
         f"- **Here**: {_text_of(loss.conventions)}\n"
         f"- **Elsewhere**: {_text_of(loss.elsewhere)}\n"
         f"- **Source**: {_linked(loss.paper)}",
-        _table(("argument", "what it is", "gradient"), _arguments(loss)),
+        _table(
+            ("argument", "what it is", "gradient"),
+            [(f"`{n}`", _text_of(text), "yes" if flows else "") for n, text, flows in arguments(loss)],
+        ),
         _table(("law", "what it says"), [(f"`{law.__name__}`", _sentence(law)) for law in named]),
         _shared_laws(missing, also),
         _table(("variant", "how"), [(name, _sentence(f)) for name, f in loss.variants.items()]),
@@ -151,40 +154,6 @@ def section(loss: Loss) -> str:
         _table(("workload", "elements", "source"), _workloads(loss)),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def signature(loss: Loss) -> str:
-    """The call with its defaults.
-
-    >>> signature(CATALOG["mse"])
-    "mse(input, target, *, reduction='mean')"
-    """
-    plain = [p.replace(annotation=p.empty) for p in inspect.signature(loss.oracle).parameters.values()]
-    return f"{loss.name}{inspect.Signature(plain)}"
-
-
-def described(loss: Loss) -> dict[str, str]:
-    """What the oracle's docstring says of each argument: its ``Args:``."""
-    lines = inspect.getdoc(loss.oracle) or ""
-    _, _, after = lines.partition("\nArgs:\n")
-    texts: dict[str, str] = {}
-    name = ""
-    for line in after.split("\n\n")[0].splitlines():
-        if started := re.match(r"    (\w+(?:, \w+)*): ?(.*)", line):
-            name, text = started.groups()
-            texts |= dict.fromkeys(name.split(", "), text)
-        else:
-            for part in name.split(", "):
-                texts[part] = f"{texts[part]} {line.strip()}".strip()
-    return texts
-
-
-def _arguments(loss: Loss) -> list[tuple[str, ...]]:
-    texts = described(loss)
-    case = loss.curve.make(loss.curve.low)
-    flows = {argument.name for argument in loss.known_arguments(case) if argument.gradient}
-    names = inspect.signature(loss.oracle).parameters
-    return [(f"`{n}`", _text_of(texts.get(n, "")), "yes" if n in flows else "") for n in names]
 
 
 def _shared_laws(missing: list[str], also: list[str]) -> str:
@@ -231,20 +200,21 @@ def _linked(text: str) -> str:
     return re.sub(r"arXiv (\d{4}\.\d{4,5})", r"[arXiv \1](https://arxiv.org/abs/\1)", _text_of(text))
 
 
-def _sentence(function: Law | Any) -> str:
-    return _text_of(function.__doc__ or "")
+def _sentence(function: Callable[..., Any]) -> str:
+    return _text_of(sentence(function))
 
 
 def main(
     check: Annotated[
         bool, typer.Option("--check", help="write nothing; exit 1 if something is stale")
     ] = False,
+    root: Annotated[Path, typer.Option(help="the checkout")] = ROOT,
 ) -> None:
     """Write the pages that are made from the catalogue."""
-    wanted = files()
-    found = stale(wanted)
+    wanted = files(root, CATALOG)
+    found = stale(root, wanted)
     if not check:
-        write(wanted)
+        write(root, wanted)
     for path in found:
         typer.echo(
             f"{'stale' if check else 'written' if path in wanted else 'removed'}: {path.as_posix()}"
