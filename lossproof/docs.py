@@ -1,12 +1,12 @@
 """The pages that are made from the catalogue: ``python -m lossproof.docs [--check]``.
 
-It writes docs/losses.md, a picture for each loss, and the README's table of losses between its markers.
-Nothing in them is typed twice: formulas, conventions and laws come from the catalogue and the
+It writes docs/losses.md, a picture for each loss, and what the README shows of them between
+its markers. Nothing in them is typed twice: formulas, conventions and laws come from the catalogue and the
 docstrings, pictures from the oracles.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,13 +16,14 @@ from lossproof.catalog import CATALOG
 from lossproof.curves import picture
 from lossproof.describe import arguments, sentence, signature
 from lossproof.loss import Loss
+from lossproof.report import findings_text
+from lossproof.verification import verify
 from properties import general
 
 ROOT = Path(__file__).parent.parent
 PAGE = Path("docs/losses.md")
 PICTURES = Path("docs/curves")
 README = Path("README.md")
-BEGIN, END = "<!-- losses:begin -->", "<!-- losses:end -->"
 SHARED_LAWS = (*general.LAWS, general.large_batch, *general.PAIR_LAWS, *general.SMOOTH_LAWS)
 ONLY_WHERE = {
     **dict.fromkeys(general.PAIR_LAWS, "where gradient flows to several arguments"),
@@ -50,8 +51,8 @@ otherwise. In the pictures, the gradient is the slope of what is drawn beside it
 def files(root: Path, losses: Mapping[str, Loss]) -> dict[Path, str]:
     """What every made file should contain, by its path under the root."""
     pictures = {PICTURES / f"{name}.svg": picture(loss) for name, loss in losses.items()}
-    readme = (root / README).read_text(encoding="utf-8")
-    return {PAGE: page(losses.values()), README: with_table(readme, losses.values()), **pictures}
+    rows = list(losses.values())
+    return {PAGE: page(rows), README: readme(_text(root / README), rows), **pictures}
 
 
 def stale(root: Path, wanted: Mapping[Path, str]) -> list[Path]:
@@ -78,16 +79,28 @@ def write(root: Path, wanted: Mapping[Path, str]) -> None:
 # The README
 
 
-def with_table(readme: str, losses: Iterable[Loss]) -> str:
-    """The README with the table of losses between its markers."""
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"{README}: expected the markers {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{losses_table(losses, page=PAGE.as_posix())}\n{END}{after}"
+def readme(text: str, losses: Sequence[Loss]) -> str:
+    """The README with its made parts, each between its markers."""
+    text = _between(text, "losses", losses_table(losses, page=PAGE.as_posix()))
+    return _between(text, "finding", f"```python\n{example_finding()}```")
 
 
-def losses_table(losses: Iterable[Loss], page: str = "") -> str:
+def _between(text: str, name: str, content: str) -> str:
+    begin, end = f"<!-- {name}:begin -->\n", f"\n<!-- {name}:end -->"
+    before, opened, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (opened and closed):
+        raise ValueError(f"{README}: expected the markers {begin.strip()} and {end.strip()}")
+    return f"{before}{begin}{content}{end}{after}"
+
+
+def example_finding() -> str:
+    """What ``lossproof verify mse --variant published_broadcast`` prints for one law."""
+    defect = CATALOG["mse"].defects["published_broadcast"]
+    return findings_text(verify(defect.function, "mse", dtypes=["float64"], laws=[defect.breaks]))
+
+
+def losses_table(losses: Sequence[Loss], page: str = "") -> str:
     """A row for each loss, with links to its section of the page."""
     rows, family = [], ""
     for loss in losses:
@@ -115,9 +128,8 @@ def _defect(name: str) -> str:
 # The page
 
 
-def page(losses: Iterable[Loss]) -> str:
+def page(losses: Sequence[Loss]) -> str:
     """All of docs/losses.md."""
-    losses = list(losses)
     shared = [
         (f"`{law.__name__}`", _sentence(law), _text_of(ONLY_WHERE.get(law, ""))) for law in SHARED_LAWS
     ]

@@ -1,5 +1,6 @@
 """What is made from the catalogue is current: the page of losses, its pictures, the README's table."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from lossproof import CATALOG, curves, docs
 from lossproof.loss import Loss
 from lossproof.tolerance import STEP
 
+ROWS = list(CATALOG.values())
 MAKE = "run: python -m lossproof.docs"
 every_loss = pytest.mark.parametrize("loss", CATALOG.values(), ids=CATALOG)
 
@@ -20,11 +22,11 @@ def _read(path: Path) -> str:
 
 
 def test_the_page_is_current() -> None:
-    assert _read(docs.PAGE) == docs.page(CATALOG.values()), MAKE
+    assert _read(docs.PAGE) == docs.page(ROWS), MAKE
 
 
 def test_the_readme_is_current() -> None:
-    assert _read(docs.README) == docs.with_table(_read(docs.README), CATALOG.values()), MAKE
+    assert _read(docs.README) == docs.readme(_read(docs.README), ROWS), MAKE
 
 
 @every_loss
@@ -40,6 +42,19 @@ def test_no_picture_is_left_over() -> None:
 
 # The command
 
+README = """# A
+
+<!-- losses:begin -->
+old
+<!-- losses:end -->
+
+B
+
+<!-- finding:begin -->
+old
+<!-- finding:end -->
+"""
+
 
 def _make(root: Path, *options: str) -> Result:
     app = typer.Typer()
@@ -52,7 +67,7 @@ def test_the_command_writes_what_is_stale_and_names_it(
 ) -> None:
     """A README without its table, a page and a picture that are missing, a picture too many."""
     monkeypatch.setattr(docs, "CATALOG", {"mse": CATALOG["mse"]})
-    (tmp_path / "README.md").write_text(f"# A\n\n{docs.BEGIN}\nold\n{docs.END}\n\nB\n", encoding="utf-8")
+    (tmp_path / "README.md").write_text(README, encoding="utf-8")
     (tmp_path / docs.PICTURES).mkdir(parents=True)
     gone = tmp_path / docs.PICTURES / "gone.svg"
     gone.write_text("<svg/>", encoding="utf-8")
@@ -66,8 +81,9 @@ def test_the_command_writes_what_is_stale_and_names_it(
     assert _make(tmp_path).exit_code == 0
     assert not gone.exists()
     readme = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert readme.startswith(f"# A\n\n{docs.BEGIN}\n|")
-    assert readme.endswith(f"\n{docs.END}\n\nB\n")
+    assert re.sub(r"(begin -->\n).+?(\n<)", r"\1old\2", readme, flags=re.DOTALL) == README
+    assert "| regression | [`mse`](docs/losses.md#mse) |" in readme
+    assert "raise AssertionError" in readme
 
     assert _make(tmp_path, "--check").exit_code == 0
     page = tmp_path / docs.PAGE
@@ -79,7 +95,7 @@ def test_the_command_writes_what_is_stale_and_names_it(
 
 def test_a_readme_without_markers_is_refused() -> None:
     with pytest.raises(ValueError, match="expected the markers"):
-        docs.with_table("# A\n", CATALOG.values())
+        docs.readme("# A\n", ROWS)
 
 
 # What is drawn
