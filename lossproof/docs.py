@@ -1,8 +1,8 @@
 """The pages that are made from the catalogue: ``python -m lossproof.docs [--check]``.
 
-It writes docs/losses.md, a picture for each loss, and what the README shows of them between
-its markers. Nothing in them is typed twice: formulas, conventions and laws come from the catalogue and the
-docstrings, pictures from the oracles.
+It writes docs/losses.md, a picture for each loss, and what the README shows of them between its
+markers. Nothing in them is typed twice: formulas, conventions and laws come from the catalogue and
+the docstrings, pictures from the oracles.
 """
 
 import re
