@@ -191,7 +191,7 @@ def cross_entropy_fused(
         items, total = _compiled_cross_entropy(
             graph_input(logits, batch, classes, *shape),
             graph_input(target, batch, *shape),
-            logits.new_ones(classes) if weight is None else weight.detach(),
+            logits.new_ones(classes) if weight is None else graph_input(weight.detach()),
             number(label_smoothing),
             torch.tensor(ignore_index),
         )

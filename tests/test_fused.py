@@ -1,29 +1,16 @@
 """The fused variants really run compiled, with a known number of graphs."""
 
-import inspect
 from typing import Any
 
 import pytest
 import torch
+from sharing import compiled_in, same_worker
 from torch._dynamo.eval_frame import _debug_get_cache_entry_list
 
 from impls.compiled import Compiled, graph_input, number
 from lossproof import CATALOG
 from lossproof.cases import generated
 from lossproof.trial import TorchTrial
-
-
-def _compiled_in(function: Any) -> set[Compiled]:
-    """What a function calls that is compiled, directly or through functions of its module."""
-    found: set[Compiled] = set()
-    for name in function.__code__.co_names:
-        value = function.__globals__.get(name)
-        if isinstance(value, Compiled):
-            found.add(value)
-        elif inspect.isfunction(value) and value.__module__.startswith("impls."):
-            found |= _compiled_in(value)
-    return found
-
 
 pytestmark = pytest.mark.compiled
 
@@ -34,16 +21,16 @@ def _graphs(compiled: Compiled) -> int:
 
 @pytest.mark.parametrize(
     "loss",
-    [pytest.param(row.name, marks=pytest.mark.xdist_group(row.family)) for row in CATALOG.values()],
+    [pytest.param(row.name, marks=same_worker(row)) for row in CATALOG.values()],
 )
 def test_fused_runs_compiled(loss: str) -> None:
     """Calls make graphs, fewer than the limit past which torch would say no."""
     row = CATALOG[loss]
     for case in generated(row, "float32", 20, 0):
         TorchTrial(row.variants["fused"], row, case, "float32").value()
-    compiled = _compiled_in(row.variants["fused"])
+    compiled = compiled_in(row.variants["fused"])
     assert compiled
-    for each in compiled:
+    for each in compiled.values():
         assert 1 <= _graphs(each) <= each.graphs
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from sharing import same_worker
 from torch import Tensor
 
 from lossproof import CATALOG
@@ -161,7 +162,7 @@ IMPOSTORS: list[Callable[[Function], Function]] = [
 ]
 
 LAWS = [
-    pytest.param(row.name, law, id=f"{row.name}-{law.__name__}")
+    pytest.param(row.name, law, id=f"{row.name}-{law.__name__}", marks=same_worker(row))
     for row in CATALOG.values()
     for law in (*row.laws, large_batch)
 ]
@@ -169,7 +170,7 @@ LAWS = [
 
 @pytest.mark.parametrize(("loss", "law"), LAWS)
 def test_law_can_fail(loss: str, law: Callable[..., None]) -> None:
-    """Some impostor breaks the law, and the right variant does not."""
+    """Some impostor breaks the law (which the right variant obeys: test_laws)."""
     row = CATALOG[loss]
     cases = [large(row, "float64", 0)] if law is large_batch else generated(row, "float64", 40, 0)
     right = row.variants["vectorized"]
@@ -184,5 +185,4 @@ def test_law_can_fail(loss: str, law: Callable[..., None]) -> None:
                 continue
         return False
 
-    assert not breaks(right)
     assert any(breaks(impostor(right)) for impostor in IMPOSTORS)

@@ -134,7 +134,7 @@ def test_nan_swept_to_zero_is_caught() -> None:
         items = (weight * (1 - right) ** gamma * binary).nan_to_num(0, 0, 0)
         return {"none": lambda x: x, "sum": torch.sum, "mean": torch.mean}[reduction](items)
 
-    assert verify(swept, "sigmoid_focal", dtypes=FLOAT32).outcome == "wrong"
+    assert verify(swept, "sigmoid_focal", dtypes=FLOAT32, laws=["value"]).outcome == "wrong"
 
 
 def test_shifted_target_is_caught() -> None:
@@ -145,14 +145,15 @@ def test_shifted_target_is_caught() -> None:
         other = torch.where(target == options["ignore_index"], target, (target + 1) % classes)
         return cross_entropy_vectorized(logits, other, **options)  # type: ignore[arg-type]
 
-    assert "value" in verify(shifted, "cross_entropy", dtypes=FLOAT32).laws_broken
+    assert verify(shifted, "cross_entropy", dtypes=FLOAT32, laws=["value"]).outcome == "wrong"
 
 
 def test_forgotten_option_is_caught() -> None:
     def forgetful(logits: Tensor, target: Tensor, *, reduction: str = "mean", **_: object) -> Tensor:
         return sigmoid_focal_vectorized(logits, target, reduction=reduction)
 
-    assert "options_matter" in verify(forgetful, "sigmoid_focal", dtypes=FLOAT32).laws_broken
+    laws = ["options_matter"]
+    assert verify(forgetful, "sigmoid_focal", dtypes=FLOAT32, laws=laws).outcome == "wrong"
 
 
 def test_coupled_items_are_caught() -> None:
@@ -161,7 +162,7 @@ def test_coupled_items_are_caught() -> None:
         items = items + 0.01 * (items - items.mean()) if len(items) else items
         return {"none": lambda x: x, "sum": torch.sum, "mean": torch.mean}[reduction](items)
 
-    assert "concatenation" in verify(coupled, "giou", dtypes=FLOAT32).laws_broken
+    assert verify(coupled, "giou", dtypes=FLOAT32, laws=["concatenation"]).outcome == "wrong"
 
 
 def test_raising_is_an_error_and_not_ours() -> None:
@@ -219,7 +220,7 @@ def test_counterexample_is_shrunk() -> None:
 def test_right_is_right_at_other_seeds() -> None:
     """No false alarm, and the errors stay well inside the budget."""
     for seed in (1, 2):
-        verdict = verify(giou_vectorized, "giou", seed=seed, examples=60)
+        verdict = verify(giou_vectorized, "giou", seed=seed, examples=30)
         verdict.raise_if_wrong()
         assert max(verdict.budgets.values()) < 8
         assert set(verdict.budgets) == set(DTYPES)
