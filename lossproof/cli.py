@@ -53,10 +53,10 @@ def main() -> None:
 
 @app.command(name="list")
 def list_losses(losses: Losses = None) -> None:
-    """Show the losses with their variants, laws and papers; or all about those named."""
+    """Show the losses with their variants, laws, defects and papers; or all about those named."""
     out = report.console()
     if not losses:
-        out.print(report.catalogue_table(CATALOG.values()))
+        out.print(report.catalogue_table(list(CATALOG.values())))
         return
     with _usage():
         rows = _losses(losses)

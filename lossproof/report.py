@@ -1,13 +1,14 @@
 """Tables for people: the catalogue, verdicts and choices."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from lossproof.choosing import Choice, Row
+from lossproof.describe import arguments, sentence, signature
 from lossproof.loss import Loss
 from lossproof.measure import BACKWARD, FORWARD, PASSES, Timing
 from lossproof.verdict import Verdict
@@ -17,34 +18,49 @@ from properties.trial import BUDGETS
 STYLES = {"correct": "green", "wrong": "red", "error": "red", "refused": "red", "unsupported": "yellow"}
 
 
-def catalogue_table(losses: Iterable[Loss]) -> Table:
-    """Losses with formula, paper, variants, and how many laws and defects."""
-    table = _table("loss", "formula", "variants", "laws", "defects", "paper")
+def catalogue_table(losses: Sequence[Loss]) -> RenderableType:
+    """A line for each loss: the variants that not all have, how many laws and defects, its paper."""
+    common = [name for name in losses[0].variants if all(name in loss.variants for loss in losses)]
+    table = _table("loss", "also", "laws", "defects", "paper")
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
+    table.columns[2].justify = table.columns[3].justify = "right"
     for loss in losses:
-        variants = ", ".join(loss.variants)
+        further = ", ".join(name for name in loss.variants if name not in common)
         counts = (str(len(loss.laws) + 1), str(len(loss.defects)))
-        table.add_row(Text(loss.name, "bold"), Text(loss.formula), variants, *counts, loss.paper)
-    return table
+        table.add_row(Text(loss.name, "bold"), further, *counts, Text(loss.paper))
+    note = f"Every loss has the variants {', '.join(common)}. All about one: lossproof list LOSS"
+    return Group(table, Text(f"\n{note}", "dim"))
 
 
 def loss_report(loss: Loss) -> RenderableType:
-    """Everything about one loss: its laws in words, its defects, its workloads."""
+    """Everything about one loss: its call, conventions, variants, laws, defects and workloads."""
+    called = _table("argument", "what it is", "gradient")
+    for name, text, flows in arguments(loss):
+        called.add_row(name, Text(_plain(text)), "yes" if flows else "")
+    variants = _table("variant", "how")
+    for name, function in loss.variants.items():
+        variants.add_row(name, Text(_plain(sentence(function))))
     laws = _table("law", "what it says")
     for law in (*loss.laws, large_batch):
-        laws.add_row(law.__name__, Text(_statement(law.__doc__)))
+        laws.add_row(law.__name__, Text(_plain(sentence(law))))
     defects = _table("defect", "breaks", "what is wrong")
     for name, defect in loss.defects.items():
-        defects.add_row(name, defect.breaks, Text(_statement(defect.function.__doc__)))
+        defects.add_row(name, defect.breaks, Text(_plain(sentence(defect.function))))
     workloads = _table("workload", "elements", "source")
     for workload in loss.workloads:
         size = f"{workload.elements(workload.rows):,}" + (" (GPU)" if workload.gpu else "")
         workloads.add_row(workload.name, size, Text(workload.source))
-    heading = Text.assemble((loss.name, "bold"), f": {loss.formula}\n{loss.paper}\n")
-    return Group(heading, laws, Text(), defects, Text(), workloads, Text())
+    heading = Text.assemble(
+        (signature(loss), "bold"),
+        f"\n{loss.formula}\n\nhere: {loss.conventions}\nelsewhere: {loss.elsewhere}\n{loss.paper}",
+    )
+    parts = (heading, called, variants, laws, defects, workloads)
+    return Group(*(line for part in parts for line in (part, Text())))
 
 
-def _statement(docstring: str | None) -> str:
-    return " ".join((docstring or "").split())
+def _plain(text: str) -> str:
+    """Without the marks of code."""
+    return text.replace("``", "")
 
 
 def verdict_table(verdicts: Mapping[tuple[str, str], Verdict], defects: bool) -> Table:

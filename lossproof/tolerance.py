@@ -137,6 +137,11 @@ def _ask(loss: Loss, case: Case, arrays: dict[str, Array]) -> Array:
         return np.asarray(loss.items(*tensors, **options))
 
 
+def items_at(loss: Loss, case: Case) -> Array:
+    """The oracle's items of one case, whose numbers may be complex."""
+    return _ask(loss, case, {a.name: _flat(a, case[a.name]) for a in loss.arguments_of(case)})
+
+
 def _judged(answers: Array, floor: Array, smallest: float, paired: bool = False) -> Truth:
     """Value and budget from the answers (33, ...) to the inputs and their perturbations.
 

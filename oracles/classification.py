@@ -75,6 +75,7 @@ def cross_entropy(
         target: (N, *) integers in [0, C), or ``ignore_index``.
         weight: (C,) class weights, at least 0.
         label_smoothing: ε in [0, 1].
+        ignore_index: the target of items that don't count.
         reduction: "none" gives items (N, *); "mean" divides by the kept items' weights Σ w_t.
 
     Raises:

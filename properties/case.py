@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -190,8 +190,14 @@ class Workload:
 
     def elements(self, rows: int) -> int:
         """How many elements the first argument has with that many rows: the size of a workload."""
-        case = self.make(np.random.default_rng(0), 1)
-        return rows * int(next(iter(case.values.values())).size)
+        return rows * _elements_of_a_row(self)
+
+
+@cache
+def _elements_of_a_row(workload: Workload) -> int:
+    """Kept, because drawing one row of volumes takes seconds."""
+    case = workload.make(np.random.default_rng(0), 1)
+    return int(next(iter(case.values.values())).size)
 
 
 @dataclass(frozen=True)

@@ -219,7 +219,6 @@ def options_matter(**options: tuple[Any, Any]) -> Callable[[Trial], None]:
     """
 
     def options_matter(trial: Trial) -> None:
-        """Changing an option changes the result wherever it changes the truth."""
         for name, others in options.items():
             other = trial.case.changed(**{name: others[trial.case[name] == others[0]]})
             try:
@@ -235,6 +234,9 @@ def options_matter(**options: tuple[Any, Any]) -> Callable[[Trial], None]:
             if (matters & (got.value == changed.value)).any():
                 raise Broken(f"{name} has no effect", changed, after)
 
+    options_matter.__doc__ = (
+        f"Changing {' or '.join(options)} changes the result wherever it changes the truth."
+    )
     return options_matter
 
 

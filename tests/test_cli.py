@@ -1,10 +1,12 @@
 """The command line: exit codes, messages, tables and JSON."""
 
+import inspect
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from impls.published import mse_published_broadcast
@@ -36,20 +38,36 @@ def small_mse(monkeypatch: pytest.MonkeyPatch) -> Loss:
     return small
 
 
-def test_list_shows_every_loss() -> None:
+@pytest.mark.parametrize("width", [80, 105])
+def test_list_has_a_line_for_each_loss(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its paper and how many laws and defects it has, in a narrow terminal too."""
+    monkeypatch.setattr("lossproof.report.console", lambda: Console(width=width))
     result = _invoke("list")
     assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert all(len(line) <= width for line in lines)
     for loss in CATALOG.values():
-        assert loss.name in result.stdout
-    assert "[cos θ_j" in result.stdout  # no markup was swallowed
+        (line,) = [line for line in lines if line.split()[:1] == [loss.name]]
+        assert f" {len(loss.laws) + 1} " in line
+        assert f" {len(loss.defects)} " in line
+        assert loss.paper[: width - 60] in line
+    if width == 105:
+        assert len(lines) == 1 + len(CATALOG) + 2
+        assert "naive, vectorized, fused" in lines[-1]
 
 
-def test_list_of_one_loss_states_its_laws() -> None:
-    result = _invoke("list", "giou")
+@pytest.mark.parametrize("loss", CATALOG.values(), ids=CATALOG)
+def test_list_of_one_loss_states_everything(loss: Loss) -> None:
+    """Its call, conventions, variants, laws, defects with what they break, and workloads."""
+    result = _invoke("list", loss.name)
     assert result.exit_code == 0
-    for law in CATALOG["giou"].laws:
-        assert law.__name__ in result.stdout
-    assert "RetinaNet, 1 image" in result.stdout
+    shown = " ".join(result.stdout.split())
+    facts = [loss.formula, loss.conventions, loss.elsewhere, loss.paper, *loss.variants]
+    facts += [*inspect.signature(loss.oracle).parameters, *(law.__name__ for law in loss.laws)]
+    facts += [f"{name} {defect.breaks}" for name, defect in loss.defects.items()]
+    facts += [word for workload in loss.workloads for word in workload.name.split()]
+    for fact in facts:
+        assert " ".join(fact.split()) in shown
 
 
 def test_verify_separates_variants_from_defects(small_mse: Loss, tmp_path: Path) -> None:
