@@ -278,7 +278,10 @@ def _gradients(loss: Loss, case: Case, name: str, unit: float, smallest: float) 
             scaled = np.broadcast_to(unit * direction * share, shape)
             floor = np.maximum(floor, scaled.reshape(rows, steps))
         truth = _judged(answers, floor, smallest, paired=argument.kind == "box")
-        truths.append(Truth(*(p.reshape(original) for p in (truth.value, truth.budget, truth.floor))))
+        value, budget, floor = (
+            part.reshape(original) for part in (truth.value, truth.budget, truth.floor)
+        )
+        truths.append(Truth(value, np.where(loss.differentiable(case), budget, np.inf), floor))
     return truths[0], truths[1]
 
 

@@ -304,7 +304,7 @@ def softmax_focal_divisor(
     ignore_index: int = -100,
 ) -> float:
     """What the mean divides by: the number of kept items."""
-    return np.count_nonzero(target != ignore_index)
+    return float(np.count_nonzero(target != ignore_index))
 
 
 def softmax_focal(

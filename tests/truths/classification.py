@@ -214,7 +214,6 @@ def softmax_focal_cases() -> dict[str, Arguments]:
     near = np.abs(far["logits"]).max(axis=1) < 999  # far rows cost mpmath ten thousand digits
     hard = {"logits": far["logits"][near], "target": far["target"][near]}
     few = {"logits": far["logits"][:4], "target": far["target"][:4]}
-    assert near.any() and not near[:4].all()
     settings = [(0.0, 0.0), (0.25, 0.0), (5.0, 0.0), (20.0, 0.0), (2.0, 0.1), (0.5, 0.3), (2.0, 1e-9)]
     grids = {
         f"{name}, gamma {gamma}, smoothing {s}": {**table, "gamma": gamma, "smoothing": s}
