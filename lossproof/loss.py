@@ -49,6 +49,8 @@ class Loss:
         floor: the smallest magnitude that an error is measured against.
         torch_options: by option, what makes the PyTorch form (a module) of a case's value, a dataclass
             whose fields are the keyword arguments and whose repr is that call.
+        differentiable: where a case's gradient is defined, entry by entry of the first argument or for
+            all at once; elsewhere it only has to be finite.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Loss:
     smooth: Callable[[Case], bool] = lambda case: False
     floor: Callable[[Case], float] = lambda case: 1.0
     torch_options: Mapping[str, Callable[..., torch.nn.Module]] = field(default_factory=dict)
+    differentiable: Callable[[Case], Array | bool] = lambda case: True
 
     @property
     def implementations(self) -> dict[str, Variant]:

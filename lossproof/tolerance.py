@@ -300,7 +300,8 @@ def _gradients(loss: Loss, case: Case, name: str, unit: float, smallest: float) 
                 budget=np.where(crowded, np.inf, truth.budget),
                 reach=np.where(crowded, steepest, truth.reach),
             )
-        truths.append(truth)
+        judged = np.where(loss.differentiable(case), truth.budget, np.inf)
+        truths.append(replace(truth, budget=judged))
     return truths[0], truths[1]
 
 
