@@ -5,5 +5,17 @@ from lossproof.choosing import Choice, choose
 from lossproof.loss import Loss
 from lossproof.verdict import Finding, Verdict
 from lossproof.verification import ALL_FOUR, verify
+from oracles.distance import contour_distance, penalty_map
 
-__all__ = ["ALL_FOUR", "CATALOG", "Choice", "Finding", "Loss", "Verdict", "choose", "verify"]
+__all__ = [
+    "ALL_FOUR",
+    "CATALOG",
+    "Choice",
+    "Finding",
+    "Loss",
+    "Verdict",
+    "choose",
+    "contour_distance",
+    "penalty_map",
+    "verify",
+]
