@@ -46,7 +46,8 @@ class Loss:
         divisor: what the mean divides by, if not the number of items.
         coupled: whether a case's items share samples.
         smooth: whether the loss has a second derivative at and around a case.
-        floor: the smallest magnitude that an error is measured against.
+        floor: the smallest magnitude that an error is measured against, or that of each of the bare
+            formula's items.
     """
 
     name: str
@@ -67,7 +68,7 @@ class Loss:
     divisor: Callable[..., float] | None = None
     coupled: Callable[[Case], bool] = lambda case: False
     smooth: Callable[[Case], bool] = lambda case: False
-    floor: Callable[[Case], float] = lambda case: 1.0
+    floor: Callable[[Case], float | Array] = lambda case: 1.0
 
     @property
     def implementations(self) -> dict[str, Variant]:
