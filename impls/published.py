@@ -409,6 +409,37 @@ def sensitivity_specificity_mistaken_weight_swapped(
     return _reduce((1 - weight) * foreground + weight * background, reduction)
 
 
+def distance_dice_published_weights_above_only(
+    logits: Tensor, target: Tensor, distance: Tensor, *, smooth: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """Distance weights only in the numerator: the coefficient can be 2, and the loss -1."""
+    axes = tuple(range(1, target.ndim))
+    probability = torch.softmax(logits, dim=1)[:, 1]
+    weighted = probability * target * (1 + distance)
+    both, size = (x.sum(axes) if axes else x for x in (weighted, probability + target))
+    return _reduce(1 - (2 * both + smooth) / (size + smooth), reduction)
+
+
+def distance_weighted_ce_mistaken_mean_first(
+    logits: Tensor, target: Tensor, distance: Tensor, *, reduction: str = "mean"
+) -> Tensor:
+    """cross_entropy left at its default reduction: every item is the mean of all, weighed."""
+    return _reduce((1 + distance) * F.cross_entropy(logits, target), reduction)
+
+
+def hausdorff_dt_mistaken_power_of_sum(
+    probs: Tensor,
+    target: Tensor,
+    probs_distance: Tensor,
+    target_distance: Tensor,
+    *,
+    power: float = 2.0,
+    reduction: str = "mean",
+) -> Tensor:
+    """(d_p + d_g)^a for d_p^a + d_g^a."""
+    return _reduce((probs - target) ** 2 * (probs_distance + target_distance) ** power, reduction)
+
+
 def arcface_published_batch_norms(
     features: Tensor,
     label: Tensor,

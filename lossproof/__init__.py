@@ -6,6 +6,7 @@ from lossproof.loss import Loss
 from lossproof.networks import layers_of, vgg19_features, vgg_like
 from lossproof.verdict import Finding, Verdict
 from lossproof.verification import ALL_FOUR, verify
+from oracles.distance import contour_distance, penalty_map
 
 __all__ = [
     "ALL_FOUR",
@@ -15,7 +16,9 @@ __all__ = [
     "Loss",
     "Verdict",
     "choose",
+    "contour_distance",
     "layers_of",
+    "penalty_map",
     "verify",
     "vgg19_features",
     "vgg_like",

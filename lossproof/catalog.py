@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from impls import boundary as boundary_impls
 from impls import boxes as boxes_impls
 from impls import classification as classification_impls
 from impls import embedding as embedding_impls
@@ -12,13 +13,23 @@ from impls import published
 from impls import regression as regression_impls
 from lossproof.loss import Defect, Loss
 from lossproof.networks import vgg_like
+from oracles import boundary as boundary_oracles
 from oracles import boxes as boxes_oracles
 from oracles import classification as classification_oracles
 from oracles import embedding as embedding_oracles
 from oracles import overlap as overlap_oracles
 from oracles import perceptual as perceptual_oracles
 from oracles import regression as regression_oracles
-from properties import boxes, classification, embedding, general, overlap, perceptual, regression
+from properties import (
+    boundary,
+    boxes,
+    classification,
+    embedding,
+    general,
+    overlap,
+    perceptual,
+    regression,
+)
 
 _ROWS = (
     Loss(
@@ -530,6 +541,100 @@ _ROWS = (
         workloads=overlap.SENSITIVITY_SPECIFICITY_WORKLOADS,
         bad_calls=overlap.SENSITIVITY_SPECIFICITY_BAD_CALLS,
         curve=overlap.SENSITIVITY_SPECIFICITY_CURVE,
+    ),
+    Loss(
+        name="distance_dice",
+        formula="1 - (2ΣDpg+s)/(ΣDp+ΣDg+s),  D = 1 + distance,  p = softmax(x)₁",
+        conventions=(
+            "The distance weighs numerator and denominator, so that the loss stays in [0, 1]; it is a "
+            "constant, made on the data side; 0/0 = 1."
+        ),
+        elsewhere=(
+            "SegLoss weighs the numerator alone, sums over the batch of one volume, and makes the map "
+            "on the CPU in each forward pass."
+        ),
+        paper="Caliva et al. 2019, openreview B1eIcvS45V",
+        oracle=boundary_oracles.distance_dice,
+        items=boundary_oracles.distance_dice_items,
+        arguments=boundary.WEIGHTED_ARGUMENTS,
+        smooth=boundary.smooth_dice,
+        cases=boundary.dice_cases,
+        variants={
+            "naive": boundary_impls.distance_dice_naive,
+            "vectorized": boundary_impls.distance_dice_vectorized,
+            "fused": boundary_impls.distance_dice_fused,
+        },
+        defects={
+            "published_weights_above_only": Defect(
+                published.distance_dice_published_weights_above_only, breaks="bounded"
+            )
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + boundary.DISTANCE_DICE_LAWS,
+        workloads=boundary.DISTANCE_DICE_WORKLOADS,
+        bad_calls=boundary.DISTANCE_DICE_BAD_CALLS,
+        curve=boundary.DISTANCE_DICE_CURVE,
+    ),
+    Loss(
+        name="distance_weighted_ce",
+        formula="-(1+E) log p_t,  p = softmax(x)",
+        conventions=(
+            "E is any map of at least 0: penalty_map, contour_distance or one's own; the mean divides "
+            "by the number of items, not by their weights."
+        ),
+        elsewhere="SegLoss makes the penalty map itself, on the CPU in each forward pass.",
+        paper="Caliva et al. 2019, arXiv 1908.03679; Jadon 2020, arXiv 2006.14822",
+        oracle=boundary_oracles.distance_weighted_ce,
+        items=boundary_oracles.distance_weighted_ce_items,
+        arguments=boundary.WEIGHTED_ARGUMENTS,
+        floor=boundary.cross_entropy_floor,
+        smooth=boundary.smooth_cross_entropy,
+        cases=boundary.cross_entropy_cases,
+        variants={
+            "naive": boundary_impls.distance_weighted_ce_naive,
+            "vectorized": boundary_impls.distance_weighted_ce_vectorized,
+            "fused": boundary_impls.distance_weighted_ce_fused,
+        },
+        defects={
+            "mistaken_mean_first": Defect(
+                published.distance_weighted_ce_mistaken_mean_first,
+                breaks="cross_entropy_without_distance",
+            )
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + boundary.DISTANCE_WEIGHTED_CE_LAWS,
+        workloads=boundary.DISTANCE_WEIGHTED_CE_WORKLOADS,
+        bad_calls=boundary.DISTANCE_WEIGHTED_CE_BAD_CALLS,
+        curve=boundary.DISTANCE_WEIGHTED_CE_CURVE,
+    ),
+    Loss(
+        name="hausdorff_dt",
+        formula="(p-g)² (d_p^a + d_g^a)",
+        conventions=(
+            "Elementwise, on probabilities; the maps of both masks are constants, made outside; 0^a = 0."
+        ),
+        elsewhere=(
+            "MONAI makes the maps itself, on the CPU in each forward pass, and leaves out the "
+            "background channel by default."
+        ),
+        paper="Karimi and Salcudean 2019, arXiv 1904.10030",
+        oracle=boundary_oracles.hausdorff_dt,
+        items=boundary_oracles.hausdorff_dt_items,
+        arguments=boundary.HAUSDORFF_ARGUMENTS,
+        smooth=boundary.smooth_hausdorff,
+        cases=boundary.hausdorff_cases,
+        variants={
+            "naive": boundary_impls.hausdorff_dt_naive,
+            "vectorized": boundary_impls.hausdorff_dt_vectorized,
+            "fused": boundary_impls.hausdorff_dt_fused,
+        },
+        defects={
+            "mistaken_power_of_sum": Defect(
+                published.hausdorff_dt_mistaken_power_of_sum, breaks="maps_add_up"
+            )
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + boundary.HAUSDORFF_DT_LAWS,
+        workloads=boundary.HAUSDORFF_DT_WORKLOADS,
+        bad_calls=boundary.HAUSDORFF_DT_BAD_CALLS,
+        curve=boundary.HAUSDORFF_DT_CURVE,
     ),
     Loss(
         name="arcface",

@@ -46,7 +46,8 @@ class Loss:
         divisor: what the mean divides by, if not the number of items.
         coupled: whether a case's items share samples.
         smooth: whether the loss has a second derivative at and around a case.
-        floor: the smallest magnitude that an error is measured against.
+        floor: the smallest magnitude that an error is measured against, or that of each of the bare
+            formula's items.
         torch_options: by option, what makes the PyTorch form (a module) of a case's value, a dataclass
             whose fields are the keyword arguments and whose repr is that call.
         differentiable: where a case's gradient is defined, entry by entry of the first argument or for
@@ -71,7 +72,7 @@ class Loss:
     divisor: Callable[..., float] | None = None
     coupled: Callable[[Case], bool] = lambda case: False
     smooth: Callable[[Case], bool] = lambda case: False
-    floor: Callable[[Case], float] = lambda case: 1.0
+    floor: Callable[[Case], float | Array] = lambda case: 1.0
     torch_options: Mapping[str, Callable[..., torch.nn.Module]] = field(default_factory=dict)
     differentiable: Callable[[Case], Array | bool] = lambda case: True
 

@@ -333,7 +333,8 @@ def some_gradients(
     slopes = (answers.imag / STEP).reshape(*answers.shape[:2], -1)
     items = np.abs(answers.real[0]).reshape(len(places), -1)
     concerned = slopes[0] != 0
-    sizes = np.maximum(loss.floor(case), np.maximum(items, np.abs(slopes[0]))) * concerned
+    least = np.ravel(loss.floor(case))
+    sizes = np.maximum(least, np.maximum(items, np.abs(slopes[0]))) * concerned
     floor = unit * np.maximum(1, sizes.sum(axis=-1))
     paired = any(a.name == name and a.kind == "box" for a in loss.arguments_of(case))
     truth = _judged(slopes.sum(axis=-1), floor, smallest, paired)
