@@ -34,11 +34,13 @@ def _call(loss: Loss, case: Case, reduction: str) -> Call:
     """The variant as a function of its tensors in order, their names, and the case's tensors."""
     tensors = tensors_of(loss, case, torch.float64, "cpu")
     names = list(tensors)
+    positional = [a.name for a in loss.known_arguments(case) if not a.optional]
+    _, options = loss.split(case, {**case.values, **tensors})
 
     def function(*given: Tensor) -> Tensor:
-        values = {**case.values, **dict(zip(names, given, strict=True))}
-        positional, options = loss.split(case, values)
-        return loss.variants["vectorized"](*positional, **options, reduction=reduction)
+        now = dict(zip(names, given, strict=True))
+        first = [now.pop(name) for name in positional]
+        return loss.variants["vectorized"](*first, **{**options, **now}, reduction=reduction)
 
     return function, names, tensors
 
