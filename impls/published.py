@@ -168,6 +168,45 @@ def dice_published_last_class(
     return _reduce(loss[..., None].expand(*loss.shape, p.shape[1]), reduction)
 
 
+def bce_dice_mistaken_two_sigmoids(
+    logits: Tensor, target: Tensor, *, smooth: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """Probabilities handed to the cross entropy that takes logits: it never falls below log(1+1/e)."""
+    p, g = _masks(torch.sigmoid(logits), target, True, "none")
+    binary = F.binary_cross_entropy_with_logits(p, g, reduction="none").mean((1, 2))
+    coefficient = (2 * (p * g).sum(2) + smooth) / (p.sum(2) + g.sum(2) + smooth)
+    return _reduce(binary + (1 - coefficient).mean(1), reduction)
+
+
+def bce_log_dice_mistaken_one_sum(
+    logits: Tensor, target: Tensor, *, smooth: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """One dice coefficient over the whole batch, where one of each sample is meant."""
+    x, g = _masks(logits, target, True, "none")
+    p = torch.sigmoid(x)
+    binary = F.binary_cross_entropy_with_logits(x, g, reduction="none").mean((1, 2))
+    coefficient = (2 * (p * g).sum() + smooth) / (p.sum() + g.sum() + smooth)
+    return _reduce(binary - torch.log(coefficient), reduction)
+
+
+def combo_mistaken_subtraction(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    reduction: str = "mean",
+) -> Tensor:
+    """The dice coefficient subtracted, not the dice loss added: negative where the mask is good."""
+    x, g = _masks(logits, target, True, "none")
+    p = torch.sigmoid(x)
+    binary = -(beta * g * F.logsigmoid(x) + (1 - beta) * (1 - g) * F.logsigmoid(-x)).mean((1, 2))
+    total = p.sum((1, 2)) + g.sum((1, 2)) + smooth
+    coefficient = (2 * (p * g).sum((1, 2)) + smooth) / total
+    return _reduce(alpha * binary - (1 - alpha) * coefficient, reduction)
+
+
 def arcface_published_batch_norms(
     features: Tensor,
     label: Tensor,
