@@ -207,6 +207,30 @@ def combo_mistaken_subtraction(
     return _reduce(alpha * binary - (1 - alpha) * coefficient, reduction)
 
 
+def exp_log_mistaken_power_of_zero(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    class_weight: Tensor | None = None,
+    weight_dice: float = 0.8,
+    weight_cross: float = 0.2,
+    gamma_dice: float = 0.3,
+    gamma_cross: float = 0.3,
+    reduction: str = "mean",
+) -> Tensor:
+    """A bare power of -log p: where p rounds to 1 its slope is infinite, and the gradient NaN."""
+    classes = logits.shape[1]
+    x = logits.reshape(*logits.shape[:2], math.prod(logits.shape[2:]))
+    label = target.reshape(len(target), x.shape[2])
+    log_p, hard = F.log_softmax(x, 1), F.one_hot(label, classes).movedim(-1, 1).to(x.dtype)
+    p = torch.exp(log_p)
+    coefficient = (2 * (p * hard).sum(2) + 1) / (p.sum(2) + hard.sum(2) + 1)
+    dice = ((-torch.log(coefficient)) ** gamma_dice).mean(1)
+    cross = (-log_p.gather(1, label[:, None]).squeeze(1)) ** gamma_cross
+    weight = x.new_ones(classes) if class_weight is None else class_weight
+    return _reduce(weight_dice * dice + weight_cross * (weight[label] * cross).mean(1), reduction)
+
+
 def arcface_published_batch_norms(
     features: Tensor,
     label: Tensor,

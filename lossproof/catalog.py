@@ -259,6 +259,36 @@ _ROWS = (
         curve=compound.COMBO_CURVE,
     ),
     Loss(
+        name="exp_log",
+        formula="w_d mean_c (-log D_c)^γd + w_c mean v_t (-log p_t)^γc,  p = softmax(x)",
+        conventions=(
+            "D_c is a class's dice coefficient with smooth = 1; the mean over voxels does not divide "
+            "by the class weights; sure logits have a power and gradient that fall to 0."
+        ),
+        elsewhere=(
+            "The paper smooths D by ε and averages over all voxels of the batch; ports raise "
+            "-log p to the power as it is, with NaN gradients where p rounds to 1."
+        ),
+        paper="Wong et al. 2018, arXiv 1809.00076",
+        oracle=compound_oracles.exp_log,
+        items=compound_oracles.exp_log_items,
+        arguments=compound.EXP_LOG_ARGUMENTS,
+        smooth=compound.smooth_classes,
+        cases=compound.exp_log_cases,
+        variants={
+            "naive": compound_impls.exp_log_naive,
+            "vectorized": compound_impls.exp_log_vectorized,
+            "fused": compound_impls.exp_log_fused,
+        },
+        defects={
+            "mistaken_power_of_zero": Defect(published.exp_log_mistaken_power_of_zero, breaks="finite")
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + compound.EXP_LOG_LAWS,
+        workloads=compound.EXP_LOG_WORKLOADS,
+        bad_calls=compound.EXP_LOG_BAD_CALLS,
+        curve=compound.EXP_LOG_CURVE,
+    ),
+    Loss(
         name="arcface",
         formula="cross entropy of s [cos θ_j, with cos(θ_y + m) at the label]",
         conventions=(

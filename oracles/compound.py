@@ -7,7 +7,9 @@ import numpy as np
 from oracles.numeric import (
     Array,
     as_floats,
+    as_labels,
     flatten,
+    log_sum_exp,
     ratio,
     reduce,
     require,
@@ -162,3 +164,118 @@ def combo(
     require_number_between("beta", beta, 0, 1)
     require_number_between("smooth", smooth, 0, LARGEST)
     return reduce(combo_items(x, g, alpha=alpha, beta=beta, smooth=smooth), reduction)
+
+
+# Classes: logits (N, C, *) and integer target (N, *)
+
+SURE = -50.0
+"""Log odds below which log(1 + e^odds) is e^odds to the last digit of a long double."""
+
+
+def _log_odds(logits: Array) -> Array:
+    """log((1-p)/p) of softmax probabilities along axis -2, more than one class: no p is rounded to 1."""
+    shifted = logits - np.max(logits.real, axis=-2, keepdims=True)
+    others = [np.delete(shifted, c, axis=-2) for c in range(logits.shape[-2])]
+    return np.concatenate([log_sum_exp(rest, axis=-2) for rest in others], axis=-2) - shifted
+
+
+def _power_of_minus_log(odds: Array, gamma: float) -> Array:
+    """(-log q)^γ of the probability q whose log odds against it are given: softplus(odds)^γ."""
+    sure = odds.real < SURE
+    log = np.where(sure, odds, np.log(softplus(np.where(sure, 0, odds))))
+    return np.exp(gamma * log)
+
+
+def exp_log_items(
+    logits: Array,
+    target: Array,
+    *,
+    class_weight: Array | None = None,
+    weight_dice: float = 0.8,
+    weight_cross: float = 0.2,
+    gamma_dice: float = 0.3,
+    gamma_cross: float = 0.3,
+) -> Array:
+    """Items (..., N) of logits (..., N, C, S), target (N, S) and class_weight (..., C).
+
+    A dice coefficient with s = 1 is the probability (2I+1) / (2I+1 + wrong), so its odds are a
+    quotient of sums, and its logarithm is taken like that of p_t.
+    """
+    classes, voxels = logits.shape[-2:]
+    weight = np.ones(classes) if class_weight is None else class_weight
+    if classes == 1 or voxels == 0:  # nothing can be wrong
+        return 0 * logits.sum(axis=(-2, -1)) + 0 * weight.sum(axis=-1)[..., None]
+    is_target = target[..., None, :] == np.arange(classes)[:, None]
+    odds = _log_odds(logits)
+    log_p, log_rest = -softplus(odds), -softplus(-odds)
+    both = np.where(is_target, np.exp(log_p), 0).sum(axis=-1)
+    log_wrong = log_sum_exp(np.where(is_target, log_rest, log_p), axis=-1)[..., 0]
+    dice = _power_of_minus_log(log_wrong - np.log(1 + 2 * both), gamma_dice).mean(axis=-1)
+    power = _power_of_minus_log(np.where(is_target, odds, 0).sum(axis=-2), gamma_cross)
+    return weight_dice * dice + weight_cross * (weight[..., target] * power).mean(axis=-1)
+
+
+def exp_log(
+    logits: Array,
+    target: Array,
+    *,
+    class_weight: Array | None = None,
+    weight_dice: float = 0.8,
+    weight_cross: float = 0.2,
+    gamma_dice: float = 0.3,
+    gamma_cross: float = 0.3,
+    reduction: str = "mean",
+) -> Array | np.floating:
+    """w_d · mean over c of (-log D_c)^γd + w_c · mean over voxels of v_t (-log p_t)^γc.
+
+    p = softmax(logits), D_c = (2I+1)/(P+G+1) the dice coefficient of class c with the one-hot target.
+
+    Neither -log is ever 0 with two classes or more, however sure the logits are: its power falls to 0
+    smoothly, and so does the gradient. With one class the loss is 0.
+
+    Args:
+        logits: (N, C, *), finite.
+        target: (N, *) integers in [0, C).
+        class_weight: v, (C,), at least 0; the mean does not divide by it.
+        weight_dice: w_d, at least 0.
+        weight_cross: w_c, at least 0.
+        gamma_dice: γd, above 0.
+        gamma_cross: γc, above 0.
+        reduction: "none" gives items (N,), at least 0.
+
+    Raises:
+        TypeError, ValueError: an argument is outside this domain.
+
+    Source: Wong et al., arXiv 1809.00076.
+
+    >>> exp_log([[0.0, 0.0]], [1], weight_dice=0.0, weight_cross=1.0, gamma_cross=1.0)
+    np.float64(0.6931471805599453)
+    """
+    x, label = as_floats("logits", logits), as_labels("target", target)
+    require_reduction(reduction)
+    require(x.ndim >= 2 and x.shape[1] >= 1, "logits", "a shape (N, C, *), C at least 1", x.shape)
+    require_finite("logits", x)
+    classes, shape = x.shape[1], (x.shape[0], *x.shape[2:])
+    require(label.shape == shape, "target", f"a shape (N, *) = {shape}", label.shape)
+    require((label >= 0) & (label < classes), "target", f"labels in [0, {classes})")
+    weight = None
+    if class_weight is not None:
+        weight = as_floats("class_weight", class_weight)
+        expected = f"a shape (C,) = ({classes},)"
+        require(weight.shape == (classes,), "class_weight", expected, weight.shape)
+        require(np.isfinite(weight) & (weight >= 0), "class_weight", "finite weights of at least 0")
+    require_number_between("weight_dice", weight_dice, 0, LARGEST)
+    require_number_between("weight_cross", weight_cross, 0, LARGEST)
+    for name, gamma in (("gamma_dice", gamma_dice), ("gamma_cross", gamma_cross)):
+        require_number_between(name, gamma, 0, LARGEST)
+        require(gamma > 0, name, "a number above 0", gamma)
+    items = exp_log_items(
+        flatten(x, 2),
+        flatten(label, 1),
+        class_weight=weight,
+        weight_dice=weight_dice,
+        weight_cross=weight_cross,
+        gamma_dice=gamma_dice,
+        gamma_cross=gamma_cross,
+    )
+    return reduce(items, reduction)

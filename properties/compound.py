@@ -292,6 +292,229 @@ COMBO_LAWS = (
 )
 
 
+# exp_log: domain
+
+EXP_LOG_ARGUMENTS = (
+    Argument("logits", "row", gradient=True, learned=True, flat_from=2, row_axis=-2),
+    Argument("target", "label", flat_from=1),
+    Argument("class_weight", "weight", batched=False, optional=True),
+)
+
+
+@st.composite
+def _classes(draw_: st.DrawFn) -> dict[str, object]:
+    """Logits from moderate to 1e4, often right: so sure that -log p_t underflows."""
+    batch, classes = draw_(st.integers(1, 3)), draw_(st.sampled_from([2, 3, 4, 1]))
+    spatial = draw_(draw.shapes(2, 3))
+    target = draw_(draw.arrays((batch, *spatial), st.integers(0, classes - 1), dtype="i8"))
+    logits = draw_(draw.arrays((batch, classes, *spatial), draw.moderate, draw.extreme, draw.crowded))
+    if draw_(st.booleans()):
+        own = np.expand_dims(target, 1)
+        sure = draw_(st.sampled_from([2.0, 30.0, 60.0, 1e4]))
+        np.put_along_axis(logits, own, np.minimum(logits.max(axis=1, keepdims=True) + sure, 1e4), 1)
+    power = draw.numbers(0.0625, 4.0, [0.3, 1.0, 0.5, 2.0])
+    share = draw.numbers(0.0, 4.0, [1.0, 0.0, 0.8, 0.2], smallest=2.0**-20)
+    weight = draw_(st.none() | draw.arrays((classes,), draw.numbers(0.0, 4.0, [0.0, 1.0])))
+    return {
+        "logits": logits,
+        "target": target,
+        "class_weight": weight,
+        "weight_dice": draw_(share),
+        "weight_cross": draw_(share),
+        "gamma_dice": draw_(power),
+        "gamma_cross": draw_(power),
+    }
+
+
+def exp_log_cases(dtype: str) -> SearchStrategy[Case]:
+    """Cases of logits (N, C, *) with integer targets."""
+    return draw.cases(_classes(), dtype)
+
+
+def smooth_classes(case: Case) -> bool:
+    """Everywhere; told apart from rounding at moderate logits."""
+    return bool((np.abs(case["logits"]) <= 8).all())
+
+
+# exp_log: laws
+
+
+def _alone(case: Case, weight_dice: float, weight_cross: float, **options: object) -> Case:
+    return case.changed(weight_dice=weight_dice, weight_cross=weight_cross, **options)
+
+
+def _cross_entropy(case: Case) -> Array:
+    """The catalogue's unweighted cross entropy (N, S)."""
+    logits = flatten(case["logits"], 2).astype(np.longdouble)
+    return classification.cross_entropy_items(logits, flatten(case["target"], 1))
+
+
+def _voxel_weight(case: Case) -> Array:
+    """The weight v_t of each voxel (N, S)."""
+    label, weight = flatten(case["target"], 1), case["class_weight"]
+    return np.ones(label.shape) if weight is None else weight[label]
+
+
+def cross_entropy_alone_at_power_one(trial: Trial) -> None:
+    """Without the dice, and with gamma_cross = 1, it is the mean of v_t times the catalogue's cross
+    entropy."""
+    case = _alone(trial.case, 0.0, 1.0, gamma_cross=1.0)
+    wanted = (_voxel_weight(case) * _cross_entropy(case)).mean(axis=1)
+    equal(trial.value(case), Measured.exact(wanted, "mean of v_t CE"))
+
+
+def power_of_cross_entropy_alone(trial: Trial) -> None:
+    """Without the dice it is the mean of v_t CE^gamma_cross, wherever no CE is nearly 0."""
+    case = _alone(trial.case, 0.0, 1.0)
+    items = _cross_entropy(case)
+    clear = (items > 2.0**-10).all(axis=1)
+    assume(clear.any())
+    wanted = (_voxel_weight(case) * items ** case["gamma_cross"]).mean(axis=1)[clear]
+    equal(trial.value(case)[clear], Measured.exact(wanted, "mean of v_t CE^gamma"))
+
+
+def power_of_log_dice_alone(trial: Trial) -> None:
+    """Without the cross entropy it is the mean over the classes of (-log(1 - dice))^gamma_dice, the
+    catalogue's dice of softmax, wherever none is nearly 0 or 1."""
+    case = _alone(trial.case, 1.0, 0.0)
+    label = flatten(case["target"], 1)
+    logits = flatten(case["logits"], 2).astype(np.longdouble)
+    hard = (label[:, None] == np.arange(logits.shape[1])[:, None]) * 1.0
+    dice = overlap.dice_items(logits, hard, activation="softmax")
+    clear = ((dice > 2.0**-10) & (dice <= 0.875)).all(axis=1)
+    assume(clear.any())
+    wanted = ((-np.log1p(-dice[clear])) ** case["gamma_dice"]).mean(axis=1)
+    equal(trial.value(case)[clear], Measured.exact(wanted, "mean of (-log(1 - dice))^gamma"))
+
+
+def linear_in_both_weights(trial: Trial) -> None:
+    """Items are weight_dice times those of the dice alone plus weight_cross times those of the cross
+    entropy alone."""
+    case = trial.case
+    parts = trial.value(_alone(case, 1.0, 0.0)), trial.value(_alone(case, 0.0, 1.0))
+    equal(trial.value(), case["weight_dice"] * parts[0] + case["weight_cross"] * parts[1])
+
+
+def class_weights_add_up(trial: Trial) -> None:
+    """Without the dice, items under two class weights added are the items under each, added."""
+    weight = trial.case["class_weight"]
+    assume(weight is not None)
+    one = np.zeros_like(weight)
+    one[0] = weight[0]
+    case = _alone(trial.case, 0.0, 1.0)
+    parts = [trial.value(case.changed(class_weight=part)) for part in (one, weight - one)]
+    equal(parts[0] + parts[1], trial.value(case))
+
+
+def weights_of_one(trial: Trial) -> None:
+    """Class weights of 1 are none."""
+    ones = np.ones(trial.case["logits"].shape[1])
+    given, left_out = (trial.case.changed(class_weight=weight) for weight in (ones, None))
+    equal(trial.value(given), trial.value(left_out))
+
+
+def _coarse(trial: Trial) -> Case:
+    """The case with logits on a grid that every dtype holds."""
+    logits = np.clip(np.rint(4 * trial.case["logits"]) / 4, -15, 15)
+    return trial.case.changed(logits=logits)
+
+
+def shift_invariant(trial: Trial) -> None:
+    """Adding a constant to the logits of a voxel changes nothing."""
+    start = _coarse(trial)
+    shape = start["target"].shape
+    shift = np.expand_dims(trial.case.random().integers(-16, 17, size=shape).astype(float), 1)
+    equal(trial.value(start.changed(logits=start["logits"] + shift)), trial.value(start))
+
+
+def gradient_rows_sum_to_zero(trial: Trial) -> None:
+    """The gradient of a voxel sums to 0 over the classes."""
+    equal(trial.gradient("logits").sum(axis=1), Measured.exact(0.0))
+
+
+def relabelling(trial: Trial) -> None:
+    """Renaming the classes (columns, targets and weights together) changes nothing."""
+    case = trial.case
+    new_name = case.random().permutation(case["logits"].shape[1])
+    column, weight = np.argsort(new_name), case["class_weight"]
+    renamed = case.changed(
+        logits=case["logits"][:, column],
+        target=new_name[case["target"]],
+        class_weight=None if weight is None else weight[column],
+    )
+    equal(trial.value(renamed), trial.value())
+
+
+def labelled_voxel_permutation(trial: Trial) -> None:
+    """Permuting the voxels changes nothing."""
+    logits, target = flatten(trial.case["logits"], 2), flatten(trial.case["target"], 1)
+    order = trial.case.random().permutation(target.shape[-1])
+    moved = trial.case.changed(logits=logits[..., order], target=target[..., order])
+    equal(trial.value(moved), trial.value())
+
+
+def growth_of_the_target(trial: Trial) -> None:
+    """Raising the logit of the target never raises the loss."""
+    start = _coarse(trial)
+    is_target = np.expand_dims(start["target"], 1) == _class_axis(start["logits"])
+    at_most(trial.value(start.changed(logits=start["logits"] + is_target)), trial.value(start))
+
+
+def _class_axis(logits: Array) -> Array:
+    """The number of each class, along axis 1."""
+    return np.arange(logits.shape[1]).reshape(1, -1, *(1 for _ in logits.shape[2:]))
+
+
+def sure_and_right_class(trial: Trial) -> None:
+    """Logits of ±5,000 on the right side give 0 with no gradient, though the power's slope is
+    infinite at 0."""
+    case = trial.case
+    is_target = np.expand_dims(case["target"], 1) == _class_axis(case["logits"])
+    logits = round_to(np.where(is_target, 5e3, -5e3), trial.dtype)
+    for name in ("gamma_dice", "gamma_cross"):
+        case = case.changed(**{name: min(case[name], 0.5)})
+    sure = case.changed(logits=logits)
+    equal(trial.value(sure), Measured.exact(0.0))
+    equal(trial.gradient("logits", sure), Measured.exact(0.0))
+
+
+def single_class(trial: Trial) -> None:
+    """With one class nothing can be wrong: 0 with no gradient."""
+    case = trial.case
+    weight = case["class_weight"]
+    one = case.changed(
+        logits=case["logits"][:, :1],
+        target=np.zeros_like(case["target"]),
+        class_weight=None if weight is None else weight[:1],
+    )
+    equal(trial.value(one), Measured.exact(0.0))
+    equal(trial.gradient("logits", one), Measured.exact(0.0))
+
+
+EXP_LOG_LAWS = (
+    nonnegative,
+    cross_entropy_alone_at_power_one,
+    power_of_cross_entropy_alone,
+    power_of_log_dice_alone,
+    linear_in_both_weights,
+    class_weights_add_up,
+    weights_of_one,
+    shift_invariant,
+    gradient_rows_sum_to_zero,
+    relabelling,
+    labelled_voxel_permutation,
+    growth_of_the_target,
+    sure_and_right_class,
+    single_class,
+    options_matter(
+        weight_dice=(1.0, 2.0),
+        weight_cross=(1.0, 2.0),
+        gamma_dice=(0.5, 2.0),
+        gamma_cross=(0.5, 2.0),
+    ),
+)
+
+
 # Workloads of the masks
 
 
@@ -389,4 +612,69 @@ COMBO_BAD_CALLS = (
     *BCE_DICE_BAD_CALLS,
     BadCall("alpha", lambda c: {"alpha": 1.5}, "above 1"),
     BadCall("beta", lambda c: {"beta": -0.5}, "below 0"),
+)
+
+
+# exp_log: workloads, picture, calls that must be refused
+
+EXP_LOG_OPTIONS = {
+    "class_weight": None,
+    "weight_dice": 0.8,
+    "weight_cross": 0.2,
+    "gamma_dice": 0.3,
+    "gamma_cross": 0.3,
+}
+
+
+def _labelled(classes: int, *sides: int) -> Any:
+    """A workload's maker: balls of each class on a background, found by the network mostly."""
+
+    def make(rng: np.random.Generator, rows: int) -> Case:
+        scores, balls = _balls(rng, rows, classes - 1, sides)
+        target = (balls * np.arange(1, classes).reshape(1, -1, *(1 for _ in sides))).max(axis=1)
+        logits = np.concatenate([np.zeros_like(scores[:, :1]), scores], axis=1)
+        return Case({"logits": logits, "target": target.astype(np.int64), **EXP_LOG_OPTIONS})
+
+    return make
+
+
+EXP_LOG_WORKLOADS = (
+    Workload("ACDC, 4 crops", "the heart, 4 classes, crops of 48 px", 4, _labelled(4, 48, 48)),
+    Workload("ACDC, 16 slices", "the heart, 4 classes, slices of 224 px", 16, _labelled(4, 224, 224)),
+    Workload("BraTS, 1 patch", "4 classes, 96³ voxels, arXiv 1811.02629", 1, _labelled(4, 96, 96, 96)),
+    Workload(
+        "brain structures, 1 volume",
+        "20 labels, 128³ voxels, arXiv 1809.00076",
+        1,
+        _labelled(20, 128, 128, 128),
+        gpu=True,
+    ),
+)
+
+
+def _one_of_four_labels(x: Any) -> Case:
+    """Two classes, four voxels; the logit of one of two foreground voxels varies."""
+    logits = np.array([[[0 * x, 0.0, 0.0, 0.0], [x, 2.0, -2.0, -4.0]]])
+    return Case({"logits": logits, "target": np.array([[1, 1, 0, 0]]), **EXP_LOG_OPTIONS})
+
+
+EXP_LOG_CURVE = Curve(
+    "logit of one of two foreground voxels",
+    -6,
+    6,
+    _one_of_four_labels,
+    {f"both gamma = {γ}": {"gamma_dice": γ, "gamma_cross": γ} for γ in (0.3, 1.0, 2.0)},
+)
+EXP_LOG_BAD_CALLS = (
+    BadCall("logits", lambda c: {"logits": c["logits"].reshape(-1)}, "one axis"),
+    BadCall("logits", lambda c: {"logits": np.ones(c["logits"].shape, int)}, "integers"),
+    BadCall("target", lambda c: {"target": c["target"][..., None]}, "one axis more"),
+    BadCall("target", lambda c: {"target": c["target"].astype(float)}, "floats"),
+    BadCall(
+        "class_weight", lambda c: {"class_weight": np.ones(c["logits"].shape[1] + 1)}, "a class too many"
+    ),
+    BadCall("weight_dice", lambda c: {"weight_dice": -1.0}, "below 0"),
+    BadCall("weight_cross", lambda c: {"weight_cross": -1.0}, "below 0"),
+    BadCall("gamma_dice", lambda c: {"gamma_dice": 0.0}, "not above 0"),
+    BadCall("gamma_cross", lambda c: {"gamma_cross": -0.3}, "below 0"),
 )

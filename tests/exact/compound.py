@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from exact import Array, Number, Numbers, mp, number, numbers, probabilities
+from exact import Array, Number, Numbers, digits, mp, number, numbers, probabilities, softmax
 
 Terms = list[tuple[Number, Number, Number]]
 """Probability, its complement and the target of each voxel."""
@@ -66,4 +66,38 @@ def combo(
         terms = [term for channel in channels for term in channel]
         dice = 1 - _coefficient(terms, smooth)
         items.append(a * _cross_entropy(terms, b, 1 - b) + (1 - a) * dice)
+    return np.array(items, dtype=object)
+
+
+def exp_log(
+    logits: Array,
+    target: Array,
+    *,
+    class_weight: Array | None = None,
+    weight_dice: float = 0.8,
+    weight_cross: float = 0.2,
+    gamma_dice: float = 0.3,
+    gamma_cross: float = 0.3,
+) -> Array:
+    """w_d mean_c (-log D_c)^γd + w_c mean v_t (-log p_t)^γc, with as many digits as 1-p loses."""
+    batch, classes = np.shape(logits)[:2]
+    rows = np.moveaxis(numbers(logits).reshape(batch, classes, -1), 1, 2)
+    weight = numbers(np.ones(classes) if class_weight is None else class_weight)
+    items = []
+    for row, label in zip(rows, np.reshape(target, (batch, -1)), strict=True):
+        with mp.workdps(digits(2 * max(abs(x) for x in row.flat))):
+            probability = [softmax(voxel) for voxel in row]
+            cross = [
+                weight[own] * (-mp.log(p[own])) ** number(gamma_cross)
+                for p, own in zip(probability, label, strict=True)
+            ]
+            dice = []
+            for c in range(classes):
+                terms = [
+                    (p[c], 1 - p[c], mp.mpf(int(own == c)))
+                    for p, own in zip(probability, label, strict=True)
+                ]
+                dice.append((-mp.log(_coefficient(terms, 1.0))) ** number(gamma_dice))
+            item = number(weight_dice) * _mean(dice) + number(weight_cross) * _mean(cross)
+        items.append(+item)
     return np.array(items, dtype=object)
