@@ -1,5 +1,8 @@
 """Variants of the box losses. Boxes are x1, y1, x2, y2."""
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -15,6 +18,9 @@ from impls.arguments import (
 )
 from impls.compiled import Compiled, graph_input
 
+Items = Callable[[Tensor, Tensor], Tensor]
+"""What gives the items of boxes (M, 4), or the one of a pair (4,)."""
+
 
 def _check(boxes1: Tensor, boxes2: Tensor, reduction: str) -> None:
     require_floats(boxes1=boxes1, boxes2=boxes2)
@@ -24,34 +30,124 @@ def _check(boxes1: Tensor, boxes2: Tensor, reduction: str) -> None:
     require_reduction(reduction)
 
 
-def _one_giou(box1: Tensor, box2: Tensor) -> Tensor:
-    """1 - I/U + (C-U)/C of two boxes (4,), with 0/0 = 0."""
+# One pair at a time
+
+
+def _one_ratio(part: Tensor, whole: Tensor) -> Tensor:
+    """part / whole, with 0/0 = 0."""
+    return part / whole if whole > 0 else 0 * whole
+
+
+def _one_overlap(box1: Tensor, box2: Tensor) -> tuple[Tensor, Tensor]:
+    """The areas of intersection and union of two boxes (4,)."""
     left1, top1, right1, bottom1 = box1
     left2, top2, right2, bottom2 = box2
-    overlap_width = torch.minimum(right1, right2) - torch.maximum(left1, left2)
-    overlap_height = torch.minimum(bottom1, bottom2) - torch.maximum(top1, top2)
-    intersection = overlap_width.clamp(min=0) * overlap_height.clamp(min=0)
+    width = torch.minimum(right1, right2) - torch.maximum(left1, left2)
+    height = torch.minimum(bottom1, bottom2) - torch.maximum(top1, top2)
+    intersection = width.clamp(min=0) * height.clamp(min=0)
     area1 = (right1 - left1) * (bottom1 - top1)
     area2 = (right2 - left2) * (bottom2 - top2)
-    union = area1 + area2 - intersection
-    hull_width = torch.maximum(right1, right2) - torch.minimum(left1, left2)
-    hull_height = torch.maximum(bottom1, bottom2) - torch.minimum(top1, top2)
-    hull = hull_width * hull_height
-    loss = 1 - (intersection / union if union > 0 else 0 * union)
-    return loss + ((hull - union) / hull if hull > 0 else 0 * hull)
+    return intersection, area1 + area2 - intersection
 
 
-def giou_naive(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
-    """1 - I/U + (C-U)/C, one pair of boxes at a time."""
+def _one_hull(box1: Tensor, box2: Tensor) -> tuple[Tensor, Tensor]:
+    """Width and height of the smallest box that encloses both."""
+    left1, top1, right1, bottom1 = box1
+    left2, top2, right2, bottom2 = box2
+    width = torch.maximum(right1, right2) - torch.minimum(left1, left2)
+    height = torch.maximum(bottom1, bottom2) - torch.minimum(top1, top2)
+    return width, height
+
+
+def _one_iou(box1: Tensor, box2: Tensor) -> Tensor:
+    """1 - I/U."""
+    intersection, union = _one_overlap(box1, box2)
+    return 1 - _one_ratio(intersection, union)
+
+
+def _one_giou(box1: Tensor, box2: Tensor) -> Tensor:
+    """1 - I/U + (C-U)/C."""
+    _, union = _one_overlap(box1, box2)
+    width, height = _one_hull(box1, box2)
+    hull = width * height
+    return _one_iou(box1, box2) + _one_ratio(hull - union, hull)
+
+
+def _one_diou(box1: Tensor, box2: Tensor) -> Tensor:
+    """1 - I/U + ρ²/c²."""
+    left1, top1, right1, bottom1 = box1
+    left2, top2, right2, bottom2 = box2
+    width, height = _one_hull(box1, box2)
+    distance_x = (left1 + right1) / 2 - (left2 + right2) / 2
+    distance_y = (top1 + bottom1) / 2 - (top2 + bottom2) / 2
+    return _one_iou(box1, box2) + _one_ratio(distance_x**2 + distance_y**2, width**2 + height**2)
+
+
+def _one_angle(box: Tensor) -> Tensor:
+    """atan2(width, height) of a box that is no point; scaled, so that no square underflows."""
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    longer = torch.maximum(width, height).detach()
+    return torch.atan2(width / longer, height / longer)
+
+
+def _one_ciou(box1: Tensor, box2: Tensor) -> Tensor:
+    """1 - I/U + ρ²/c² + αv, with v = 0 where either box is a point."""
+    if (box1[:2] == box1[2:]).all() or (box2[:2] == box2[2:]).all():
+        return _one_diou(box1, box2)
+    v = 4 / math.pi**2 * (_one_angle(box2) - _one_angle(box1)) ** 2
+    with torch.no_grad():
+        alpha = _one_ratio(v, _one_iou(box1, box2) + v)
+    return _one_diou(box1, box2) + alpha * v
+
+
+def _one_by_one(item: Items, boxes1: Tensor, boxes2: Tensor, reduction: str) -> Tensor:
     _check(boxes1, boxes2, reduction)
     pairs = zip(wide(boxes1), wide(boxes2), strict=True)
-    items = [_one_giou(box1, box2) for box1, box2 in pairs]
+    items = [item(box1, box2) for box1, box2 in pairs]
     losses = collect(items, boxes1.shape[:1], boxes1, boxes2)
     return reduce(losses, divisor_of(reduction, len(items)), boxes1.dtype)
 
 
+def iou_naive(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """1 - I/U, one pair of boxes at a time."""
+    return _one_by_one(_one_iou, boxes1, boxes2, reduction)
+
+
+def giou_naive(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """1 - I/U + (C-U)/C, one pair of boxes at a time."""
+    return _one_by_one(_one_giou, boxes1, boxes2, reduction)
+
+
+def diou_naive(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """1 - I/U + ρ²/c², one pair of boxes at a time."""
+    return _one_by_one(_one_diou, boxes1, boxes2, reduction)
+
+
+def ciou_naive(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """1 - I/U + ρ²/c² + αv, one pair of boxes at a time."""
+    return _one_by_one(_one_ciou, boxes1, boxes2, reduction)
+
+
+# All pairs at once
+
+
 def _area(sides: Tensor) -> Tensor:
     return sides[:, 0] * sides[:, 1]
+
+
+def _squared_length(sides: Tensor) -> Tensor:
+    return sides[:, 0].square() + sides[:, 1].square()
+
+
+def _sides(boxes: Tensor) -> Tensor:
+    """Width and height (M, 2)."""
+    return boxes[:, 2:] - boxes[:, :2]
+
+
+def _hull(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """Width and height of the smallest boxes that enclose both."""
+    return torch.maximum(boxes1[:, 2:], boxes2[:, 2:]) - torch.minimum(boxes1[:, :2], boxes2[:, :2])
 
 
 def _ratio(part: Tensor, whole: Tensor) -> Tensor:
@@ -60,29 +156,113 @@ def _ratio(part: Tensor, whole: Tensor) -> Tensor:
     return torch.where(empty, 0, part / torch.where(empty, 1, whole))
 
 
+def _overlap(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor]:
+    """The areas of intersection and union."""
+    overlap = torch.minimum(boxes1[:, 2:], boxes2[:, 2:]) - torch.maximum(boxes1[:, :2], boxes2[:, :2])
+    intersection = _area(overlap.clamp(min=0))
+    return intersection, _area(_sides(boxes1)) + _area(_sides(boxes2)) - intersection
+
+
+def _iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """Items of boxes that are wide already; so below."""
+    return 1 - _ratio(*_overlap(boxes1, boxes2))
+
+
 def _giou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
-    """Items, unrounded."""
-    boxes1, boxes2 = wide(boxes1), wide(boxes2)
-    low1, high1 = boxes1[:, :2], boxes1[:, 2:]
-    low2, high2 = boxes2[:, :2], boxes2[:, 2:]
-    intersection = _area((torch.minimum(high1, high2) - torch.maximum(low1, low2)).clamp(min=0))
-    union = _area(high1 - low1) + _area(high2 - low2) - intersection
-    hull = _area(torch.maximum(high1, high2) - torch.minimum(low1, low2))
+    intersection, union = _overlap(boxes1, boxes2)
+    hull = _area(_hull(boxes1, boxes2))
     return 1 - _ratio(intersection, union) + _ratio(hull - union, hull)
+
+
+def _diou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    apart = boxes1 - boxes2  # before the halves are added: far from 0 that would cost digits
+    offset = (apart[:, :2] + apart[:, 2:]) / 2
+    distance = _ratio(_squared_length(offset), _squared_length(_hull(boxes1, boxes2)))
+    return _iou(boxes1, boxes2) + distance
+
+
+def _shape(boxes: Tensor) -> Tensor:
+    """Width and height over the longer one, so that no square underflows; 0 for a point."""
+    sides = _sides(boxes)
+    longer = torch.maximum(sides[:, :1], sides[:, 1:]).detach()
+    return sides / torch.where(longer == 0, 1, longer)
+
+
+def _aspect(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """(4/π²) (difference of the angles)²: one angle, from the cross and the dot product of sides."""
+    shape1, shape2 = _shape(boxes1), _shape(boxes2)
+    cross = shape2[:, 0] * shape1[:, 1] - shape1[:, 0] * shape2[:, 1]
+    dot = shape1[:, 0] * shape2[:, 0] + shape1[:, 1] * shape2[:, 1]
+    point = (cross == 0) & (dot == 0)
+    angle = torch.atan2(cross, torch.where(point, 1, dot))
+    return (2 / math.pi * angle).square()
+
+
+def _ciou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    v = _aspect(boxes1, boxes2)
+    overlap, constant = _iou(boxes1, boxes2).detach(), v.detach()
+    return _diou(boxes1, boxes2) + _ratio(constant, overlap + constant) * v
+
+
+def _at_once(items: Items, boxes1: Tensor, boxes2: Tensor, reduction: str) -> Tensor:
+    _check(boxes1, boxes2, reduction)
+    losses = items(wide(boxes1), wide(boxes2))
+    return reduce(losses, divisor_of(reduction, len(boxes1)), boxes1.dtype)
+
+
+def iou_vectorized(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """1 - I/U on all pairs at once."""
+    return _at_once(_iou, boxes1, boxes2, reduction)
 
 
 def giou_vectorized(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
     """1 - I/U + (C-U)/C on all pairs at once."""
-    _check(boxes1, boxes2, reduction)
-    return reduce(_giou(boxes1, boxes2), divisor_of(reduction, len(boxes1)), boxes1.dtype)
+    return _at_once(_giou, boxes1, boxes2, reduction)
 
 
-_compiled_giou = Compiled(_giou, graphs=16)
+def diou_vectorized(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """1 - I/U + ρ²/c² on all pairs at once."""
+    return _at_once(_diou, boxes1, boxes2, reduction)
+
+
+def ciou_vectorized(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """1 - I/U + ρ²/c² + αv on all pairs at once."""
+    return _at_once(_ciou, boxes1, boxes2, reduction)
+
+
+# Compiled: two dtypes (half types come widened), gradient to both, to the first, to none
+
+_compiled_iou = Compiled(_iou, graphs=8)
+_compiled_giou = Compiled(_giou, graphs=8)
+_compiled_diou = Compiled(_diou, graphs=8)
+_compiled_ciou = Compiled(_ciou, graphs=8)
+
+
+def _fused(compiled: Compiled, boxes1: Tensor, boxes2: Tensor, reduction: str) -> Tensor:
+    """The items compiled; fewer than two pairs are not worth a graph."""
+
+    def items(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+        items: Tensor = compiled(graph_input(boxes1), graph_input(boxes2))
+        return items
+
+    return _at_once(items if len(boxes1) > 1 else compiled.function, boxes1, boxes2, reduction)
+
+
+def iou_fused(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """1 - I/U, the items compiled."""
+    return _fused(_compiled_iou, boxes1, boxes2, reduction)
 
 
 def giou_fused(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
-    """The items compiled; fewer than two pairs are not worth a graph."""
-    _check(boxes1, boxes2, reduction)
-    fused = len(boxes1) > 1
-    items = _compiled_giou(graph_input(boxes1), graph_input(boxes2)) if fused else _giou(boxes1, boxes2)
-    return reduce(items, divisor_of(reduction, len(boxes1)), boxes1.dtype)
+    """1 - I/U + (C-U)/C, the items compiled."""
+    return _fused(_compiled_giou, boxes1, boxes2, reduction)
+
+
+def diou_fused(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """1 - I/U + ρ²/c², the items compiled."""
+    return _fused(_compiled_diou, boxes1, boxes2, reduction)
+
+
+def ciou_fused(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """1 - I/U + ρ²/c² + αv, the items compiled."""
+    return _fused(_compiled_ciou, boxes1, boxes2, reduction)

@@ -76,6 +76,15 @@ def mse_published_broadcast(input: Tensor, target: Tensor, *, reduction: str = "
     return _reduce((input - target) ** 2, reduction)
 
 
+def iou_published_integers(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """Coordinates truncated to integers, and 1e-6 added to the union: pixels of an image are meant."""
+    boxes1, boxes2 = boxes1.trunc(), boxes2.trunc()
+    high = torch.minimum(boxes1[:, 2:], boxes2[:, 2:])
+    intersection = (high - torch.maximum(boxes1[:, :2], boxes2[:, :2])).clamp(min=0).prod(1)
+    area1, area2 = ((boxes[:, 2:] - boxes[:, :2]).prod(1) for boxes in (boxes1, boxes2))
+    return _reduce(1 - intersection / (area1 + area2 - intersection + 1e-6), reduction)
+
+
 def giou_published_corner_order(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
     """Corners taken for x1, x2, y1, y2 where the boxes hold x1, y1, x2, y2."""
     left1, right1, top1, bottom1 = boxes1.unbind(-1)
@@ -89,6 +98,60 @@ def giou_published_corner_order(boxes1: Tensor, boxes2: Tensor, *, reduction: st
     hull_height = torch.maximum(bottom1, bottom2) - torch.minimum(top1, top2)
     hull = hull_width * hull_height
     return _reduce(1 - intersection / union + (hull - union) / hull, reduction)
+
+
+def _overlap_loss(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """1 - I/U, as it should be."""
+    high = torch.minimum(boxes1[:, 2:], boxes2[:, 2:])
+    intersection = (high - torch.maximum(boxes1[:, :2], boxes2[:, :2])).clamp(min=0).prod(1)
+    area1, area2 = ((boxes[:, 2:] - boxes[:, :2]).prod(1) for boxes in (boxes1, boxes2))
+    union = area1 + area2 - intersection
+    return 1 - intersection / torch.where(union > 0, union, 1)
+
+
+def _hull_sides(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    return torch.maximum(boxes1[:, 2:], boxes2[:, 2:]) - torch.minimum(boxes1[:, :2], boxes2[:, :2])
+
+
+def _squared_distance(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """ρ², of the centres."""
+    apart = (boxes1[:, :2] + boxes1[:, 2:] - boxes2[:, :2] - boxes2[:, 2:]) / 2
+    return apart.square().sum(1)
+
+
+def diou_mistaken_area(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """The enclosing box's area in the place of its squared diagonal: long boxes exceed 2."""
+    area = _hull_sides(boxes1, boxes2).prod(1)
+    distance = _squared_distance(boxes1, boxes2) / torch.where(area > 0, area, 1)
+    return _reduce(_overlap_loss(boxes1, boxes2) + distance, reduction)
+
+
+def _distance_loss(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """1 - I/U + ρ²/c², as it should be."""
+    diagonal = _hull_sides(boxes1, boxes2).square().sum(1)
+    distance = _squared_distance(boxes1, boxes2) / torch.where(diagonal > 0, diagonal, 1)
+    return _overlap_loss(boxes1, boxes2) + distance
+
+
+def ciou_published_linear_aspect(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """The aspect term as (8/π²)·Δatan·(-w·h), made for its gradient: an area, so it grows with scale."""
+    (width1, height1), (width2, height2) = ((b[:, 2:] - b[:, :2]).unbind(1) for b in (boxes1, boxes2))
+    with torch.no_grad():
+        difference = torch.atan(width2 / height2) - torch.atan(width1 / height1)
+        v = 4 / math.pi**2 * difference**2
+        alpha = v / (_overlap_loss(boxes1, boxes2) + v)
+        twice = 2 * width1
+    aspect = 8 / math.pi**2 * difference * (width1 - twice) * height1
+    return _reduce(_distance_loss(boxes1, boxes2) + alpha * aspect, reduction)
+
+
+def ciou_published_ratio(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """atan(w/h) in the place of atan2(w, h): no gradient but NaN at h = 0."""
+    (width1, height1), (width2, height2) = ((b[:, 2:] - b[:, :2]).unbind(1) for b in (boxes1, boxes2))
+    v = 4 / math.pi**2 * (torch.atan(width2 / height2) - torch.atan(width1 / height1)) ** 2
+    with torch.no_grad():
+        alpha = v / (_overlap_loss(boxes1, boxes2) + v)
+    return _reduce(_distance_loss(boxes1, boxes2) + alpha * v, reduction)
 
 
 def _activate(values: Tensor, activation: str) -> Tensor:

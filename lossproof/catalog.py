@@ -110,6 +110,34 @@ _ROWS = (
         curve=regression.MSE_CURVE,
     ),
     Loss(
+        name="iou",
+        formula="1 - I/U",
+        conventions=(
+            "No epsilon: tiny boxes count like large ones, and 0/0 = 0. "
+            "Disjoint boxes have a loss of 1 and no gradient."
+        ),
+        elsewhere=(
+            "torchvision's box_iou pairs all with all and gives NaN for 0/0; "
+            "others add an epsilon to the union, or 1 to each side."
+        ),
+        paper="Jaccard 1912; Yu et al. 2016, arXiv 1608.01471",
+        oracle=boxes_oracles.iou,
+        items=boxes_oracles.iou_items,
+        arguments=boxes.ARGUMENTS,
+        smooth=boxes.smooth,
+        cases=boxes.pair_cases,
+        variants={
+            "naive": boxes_impls.iou_naive,
+            "vectorized": boxes_impls.iou_vectorized,
+            "fused": boxes_impls.iou_fused,
+        },
+        defects={"published_integers": Defect(published.iou_published_integers, breaks="scaling")},
+        laws=general.LAWS + general.SMOOTH_LAWS + general.PAIR_LAWS + boxes.IOU_LAWS,
+        workloads=boxes.PAIR_WORKLOADS,
+        bad_calls=boxes.PAIR_BAD_CALLS,
+        curve=boxes.PAIR_CURVE,
+    ),
+    Loss(
         name="giou",
         formula="1 - I/U + (C-U)/C",
         conventions="No epsilon: tiny boxes count like large ones, and 0/0 = 0.",
@@ -134,6 +162,59 @@ _ROWS = (
             )
         },
         laws=general.LAWS + general.SMOOTH_LAWS + general.PAIR_LAWS + boxes.GIOU_LAWS,
+        workloads=boxes.PAIR_WORKLOADS,
+        bad_calls=boxes.PAIR_BAD_CALLS,
+        curve=boxes.PAIR_CURVE,
+    ),
+    Loss(
+        name="diou",
+        formula="1 - I/U + ρ²/c²",
+        conventions="c is the diagonal of the smallest enclosing box; no epsilon, and 0/0 = 0.",
+        elsewhere="torchvision adds 1e-7 to the union and to c²; others clamp the whole loss.",
+        paper="Zheng et al. 2020, arXiv 1911.08287",
+        oracle=boxes_oracles.diou,
+        items=boxes_oracles.diou_items,
+        arguments=boxes.ARGUMENTS,
+        smooth=boxes.smooth,
+        cases=boxes.pair_cases,
+        variants={
+            "naive": boxes_impls.diou_naive,
+            "vectorized": boxes_impls.diou_vectorized,
+            "fused": boxes_impls.diou_fused,
+        },
+        defects={"mistaken_area": Defect(published.diou_mistaken_area, breaks="bounded")},
+        laws=general.LAWS + general.SMOOTH_LAWS + general.PAIR_LAWS + boxes.DIOU_LAWS,
+        workloads=boxes.PAIR_WORKLOADS,
+        bad_calls=boxes.PAIR_BAD_CALLS,
+        curve=boxes.PAIR_CURVE,
+    ),
+    Loss(
+        name="ciou",
+        formula="1 - I/U + ρ²/c² + αv,  v = (4/π²)(atan2(w₂,h₂) - atan2(w₁,h₁))²,  α = v/((1-I/U) + v)",
+        conventions=(
+            "α is a constant to the gradient, and 0 where v is; a point has no shape, "
+            "so v = 0; no epsilon, and 0/0 = 0."
+        ),
+        elsewhere=(
+            "torchvision takes atan(w/h), adds 1e-7 in three places, and holds α constant too; "
+            "some set α = 0 where the IoU is below 1/2."
+        ),
+        paper="Zheng et al. 2020, arXiv 1911.08287",
+        oracle=boxes_oracles.ciou,
+        items=boxes_oracles.ciou_items,
+        arguments=boxes.ARGUMENTS,
+        cases=boxes.pair_cases,
+        variants={
+            "naive": boxes_impls.ciou_naive,
+            "vectorized": boxes_impls.ciou_vectorized,
+            "fused": boxes_impls.ciou_fused,
+        },
+        defects={
+            "published_linear_aspect": Defect(published.ciou_published_linear_aspect, breaks="scaling"),
+            "published_ratio": Defect(published.ciou_published_ratio, breaks="finite"),
+        },
+        # No second derivative: α, held constant, is none to the difference of two gradients.
+        laws=general.LAWS + general.PAIR_LAWS + boxes.CIOU_LAWS,
         workloads=boxes.PAIR_WORKLOADS,
         bad_calls=boxes.PAIR_BAD_CALLS,
         curve=boxes.PAIR_CURVE,

@@ -15,14 +15,15 @@ within 8 budgets, and u|y| once for the final rounding of a half type.
 Where 64 units move the oracle by more than 512 spreads and 8 floors (kinks, ties, jumps) no single
 value is right: there the budget is infinite, and only finiteness is judged. For the gradients of
 boxes, whose ties are many, the far moves come in opposite pairs, and a kink is where a pair does not
-cancel to within 8 budgets.
+cancel to within 8 budgets. Where three of the coordinates of two boxes along an axis tie (a box
+without width on the side of another), not even these moves come to every side: not judged.
 
 The oracle runs in long double to judge float64, where the platform has it.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -53,6 +54,8 @@ class Truth:
     budget: Array
     floor: Array
     """The budget without the spread."""
+    reach: Array = field(default_factory=lambda: np.zeros(()))
+    """The largest magnitude around; where it is not judged, a right number may be as large."""
 
 
 def _precise(unit: float) -> type[np.floating[Any]]:
@@ -155,6 +158,7 @@ def _judged(answers: Array, floor: Array, smallest: float, paired: bool = False)
         np.where(np.isfinite(value), value, 0).astype(np.float64),
         np.where(sure, budget, np.inf).astype(np.float64),
         np.broadcast_to(floor + smallest, value.shape).astype(np.float64),
+        np.abs(np.where(np.isfinite(answers), answers, 0)).max(axis=0).astype(np.float64),
     )
 
 
@@ -233,7 +237,10 @@ def true_gradient(
         zero = np.zeros(case[name].shape)
         return Truth(zero, zero + smallest, zero + smallest)
     return Truth(
-        plain.value / divisor, plain.budget / divisor + smallest, plain.floor / divisor + smallest
+        plain.value / divisor,
+        plain.budget / divisor + smallest,
+        plain.floor / divisor + smallest,
+        plain.reach / divisor,
     )
 
 
@@ -278,8 +285,29 @@ def _gradients(loss: Loss, case: Case, name: str, unit: float, smallest: float) 
             scaled = np.broadcast_to(unit * direction * share, shape)
             floor = np.maximum(floor, scaled.reshape(rows, steps))
         truth = _judged(answers, floor, smallest, paired=argument.kind == "box")
-        truths.append(Truth(*(p.reshape(original) for p in (truth.value, truth.budget, truth.floor))))
+        parts = (truth.value, truth.budget, truth.floor, truth.reach)
+        truth = Truth(*(part.reshape(original) for part in parts))
+        if argument.kind == "box":
+            crowded, steepest = _crowded(loss, case, unit)
+            steepest = steepest * np.abs(weight).sum()
+            truth = replace(
+                truth,
+                budget=np.where(crowded, np.inf, truth.budget),
+                reach=np.where(crowded, steepest, truth.reach),
+            )
+        truths.append(truth)
     return truths[0], truths[1]
+
+
+def _crowded(loss: Loss, case: Case, unit: float) -> tuple[Array, Array]:
+    """Of pairs of boxes (M, 4): along which axis three coordinates tie, and how steep a loss of
+    degree 0 is at most, where the shortest side is a unit."""
+    boxes = [case[a.name] for a in loss.arguments_of(case) if a.kind == "box"]
+    places = np.sort(np.concatenate([box.reshape(-1, 2, 2) for box in boxes], axis=1), axis=1)
+    side = unit * np.abs(places).max(axis=(1, 2), initial=0)[:, None]
+    three = (places[:, 2:] - places[:, :-2]).min(axis=1, initial=np.inf)
+    steepest = 1 / np.where(side == 0, np.inf, side)
+    return np.tile(three <= 4 * FAR * side, 2), np.broadcast_to(steepest, (len(places), 4))
 
 
 def some_gradients(
@@ -302,4 +330,8 @@ def some_gradients(
     sizes = np.maximum(loss.floor(case), np.maximum(items, np.abs(slopes[0]))) * concerned
     floor = unit * np.maximum(1, sizes.sum(axis=-1))
     paired = any(a.name == name and a.kind == "box" for a in loss.arguments_of(case))
-    return _judged(slopes.sum(axis=-1), floor, smallest, paired)
+    truth = _judged(slopes.sum(axis=-1), floor, smallest, paired)
+    if paired:
+        crowded = _crowded(loss, case, unit)[0].reshape(-1)[places]
+        truth = replace(truth, budget=np.where(crowded, np.inf, truth.budget))
+    return truth

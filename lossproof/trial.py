@@ -112,7 +112,7 @@ class TorchTrial:
                 assertion=f"result_{outcome.number}.shape == {truth.value.shape}",
             )
         budget = truth.floor if tight else truth.budget
-        return self._measured(outcome.value, truth.value, budget, f"value_{outcome.number}")
+        return self._measured(outcome.value, truth, budget, f"value_{outcome.number}")
 
     def gradient(
         self, name: str, case: Case | None = None, *, reduction: str = "none", track: str = "all"
@@ -121,7 +121,7 @@ class TorchTrial:
         outcome = self._outcome(call, keep=case is None)
         truth = self._true_gradient(name, call.case, reduction)
         label = f"gradient_{outcome.number}_{name}"
-        return self._measured(outcome.gradients[name], truth.value, truth.budget, label)
+        return self._measured(outcome.gradients[name], truth, truth.budget, label)
 
     def truth(self, case: Case | None = None, *, reduction: str = "none") -> Measured:
         truth = self._truth(case or self.case, reduction)
@@ -187,15 +187,16 @@ class TorchTrial:
 
     def _oracles(self, truth: tolerance.Truth) -> Measured:
         exact = Measured.exact(truth.value, "the oracle's")
-        known = self._measured(truth.value, truth.value, truth.budget, exact.expression)
+        known = self._measured(truth.value, truth, truth.budget, exact.expression)
         zero = np.zeros(truth.value.shape)
         return Measured(truth.value, zero, zero, known.overflow, exact.expression, exact.meaning)
 
-    def _measured(self, value: Array, truth: Array, budget: Array, name: str) -> Measured:
-        facts = DTYPES[self.dtype]
-        rounding = facts.final * np.abs(truth)
-        overflow = np.abs(truth) + BUDGETS * np.where(np.isfinite(budget), budget, 0) + rounding
-        return Measured(value, budget, rounding, overflow >= facts.largest, name)
+    def _measured(self, value: Array, truth: tolerance.Truth, budget: Array, name: str) -> Measured:
+        facts, size = DTYPES[self.dtype], np.abs(truth.value)
+        rounding = facts.final * size
+        off = np.where(np.isfinite(budget), budget, truth.reach)
+        overflow = size + BUDGETS * off + rounding >= facts.largest
+        return Measured(value, budget, rounding, overflow, name)
 
     # The implementation's side
 

@@ -28,16 +28,26 @@ def _upright(corners: Array) -> Array:
 
 
 @st.composite
-def _pairs(draw_: st.DrawFn, far: float) -> dict[str, object]:
-    """Pairs of boxes: on a small grid (ties, touching, nested, without area), of any numbers,
-    identical, far from the origin, tiny."""
-    rows = draw_(st.integers(1, 6))
+def _corners(draw_: st.DrawFn, rows: int) -> Array:
+    """Any two opposite corners of pairs of boxes, (2, rows, 4): on a small grid (ties, touching,
+    nested, without area) or of any numbers, perhaps an identical pair among them; or without ties."""
     grid = st.integers(0, 6).map(float)
     anywhere = draw.numbers(-100.0, 100.0, smallest=2.0**-20)
-    corners = draw_(draw.arrays((2, rows, 4), grid, anywhere))
-    boxes1, boxes2 = _upright(corners)
-    if draw_(st.booleans()):
-        boxes2[0] = boxes1[0]
+    if draw_(st.sampled_from([True, True, False])):
+        corners = draw_(draw.arrays((2, rows, 4), grid, anywhere))
+        if draw_(st.booleans()):
+            corners[1, 0] = corners[0, 0]
+        return corners
+    places = st.lists(st.integers(0, 9), min_size=4, max_size=4, unique=True)
+    axes = draw_(st.lists(places, min_size=2 * rows, max_size=2 * rows))
+    # from (row, x or y, box, corner), so that no place of an axis is taken twice in a pair
+    return np.array(axes, float).reshape(rows, 2, 2, 2).transpose(2, 0, 3, 1).reshape(2, rows, 4)
+
+
+@st.composite
+def _pairs(draw_: st.DrawFn, far: float) -> dict[str, object]:
+    """Pairs of boxes, near the origin or far from it, tiny or large."""
+    boxes1, boxes2 = _upright(draw_(_corners(draw_(st.integers(1, 6)))))
     scale = 2.0 ** draw_(st.sampled_from([0, 0, 0, -20, -8, 7]))
     offset = draw_(st.sampled_from([0.0, 0.0, 0.0, far, -far]))
     return {"boxes1": boxes1 * scale + offset, "boxes2": boxes2 * scale + offset}
@@ -50,12 +60,13 @@ def pair_cases(dtype: str) -> SearchStrategy[Case]:
 
 def smooth(case: Case) -> bool:
     """Where no two coordinates of a pair tie, and both boxes have area; told apart from rounding at
-    moderate sizes."""
+    moderate sizes and near the origin."""
     boxes1, boxes2 = case["boxes1"], case["boxes2"]
     sides = [boxes[:, 2:] - boxes[:, :2] for boxes in (boxes1, boxes2)]
     crossed = np.concatenate([boxes2[:, 2:], boxes2[:, :2]], axis=1)
     gaps = [*sides, np.abs(boxes1 - boxes2), np.abs(boxes1 - crossed)]
-    return bool(all((gap > 0.1).all() for gap in gaps) and max(side.max() for side in sides) < 100)
+    largest = max(np.abs(boxes).max() for boxes in (boxes1, boxes2))
+    return bool(all((gap > 0.1).all() for gap in gaps) and largest < 2000)
 
 
 # Laws
@@ -114,21 +125,70 @@ def zero_at_equality(trial: Trial) -> None:
 
 
 def points(trial: Trial) -> None:
-    """Two boxes that are the same point have an IoU of 0 and fill their hull: the loss is 1."""
+    """Two boxes that are the same point have an IoU of 0, and nothing else: the loss is 1."""
     point = np.tile(trial.case["boxes1"][:, :2], 2)
     same = trial.case.changed(boxes1=point, boxes2=point)
     equal(trial.value(same, tight=True), Measured.exact(1.0))
 
 
-def bounded(trial: Trial) -> None:
-    """Items lie in [0, 2]."""
-    between(trial.value(), 0.0, 2.0)
+def in_range(high: float) -> Callable[[Trial], None]:
+    """The law that items lie between 0 and this number."""
+
+    def bounded(trial: Trial) -> None:
+        between(trial.value(), 0.0, high)
+
+    bounded.__doc__ = f"Items lie in [0, {high:g}]."
+    return bounded
+
+
+def disjoint(trial: Trial) -> None:
+    """Boxes that don't even touch have a loss of 1 and no gradient."""
+    apart = _gap(trial.case) > 0
+    assume(apart.any())
+    equal(trial.value()[apart], Measured.exact(1.0))
+    for name in ("boxes1", "boxes2"):
+        equal(trial.gradient(name)[apart], Measured.exact(0.0))
+
+
+def _gap(case: Case) -> Array:
+    """The larger of the gaps between two boxes along x and y; at most 0 where they touch."""
+    boxes1, boxes2 = case["boxes1"], case["boxes2"]
+    gaps = np.maximum(boxes1[:, :2] - boxes2[:, 2:], boxes2[:, :2] - boxes1[:, 2:])
+    return np.asarray(gaps.max(axis=1))
 
 
 def at_least_iou(trial: Trial) -> None:
-    """giou ≥ iou."""
+    """The loss is never below the IoU loss."""
     iou = oracle.iou_items(trial.case["boxes1"], trial.case["boxes2"])
     at_least(trial.value(), Measured.exact(iou, "the IoU loss"))
+
+
+def at_least_diou(trial: Trial) -> None:
+    """The loss is never below the DIoU loss."""
+    diou = oracle.diou_items(trial.case["boxes1"], trial.case["boxes2"])
+    at_least(trial.value(), Measured.exact(diou, "the DIoU loss"))
+
+
+def diou_where_shapes_agree(trial: Trial) -> None:
+    """Boxes of the same width to height have the DIoU loss."""
+    boxes1, boxes2 = trial.case["boxes1"], trial.case["boxes2"]
+    (width1, height1), (width2, height2) = ((b[:, 2:] - b[:, :2]).T for b in (boxes1, boxes2))
+    alike = width1 * height2 == width2 * height1
+    assume(alike.any())
+    diou = oracle.diou_items(boxes1, boxes2)[alike]
+    equal(trial.value()[alike], Measured.exact(diou, "the DIoU loss"))
+
+
+def point_has_no_shape(trial: Trial) -> None:
+    """A point at the corner of a box has no shape to differ in: the loss is 1 + 1/4."""
+    sides = trial.case["boxes1"][:, 2:] - trial.case["boxes1"][:, :2]
+    boxes = round_to(np.concatenate([np.zeros_like(sides), sides], axis=1), trial.dtype)
+    wanted = Measured.exact(np.where(boxes.any(axis=1), 1.25, 1.0))
+    for case in (
+        trial.case.changed(boxes1=boxes, boxes2=0 * boxes),
+        trial.case.changed(boxes1=0 * boxes, boxes2=boxes),
+    ):
+        equal(trial.value(case, tight=True), wanted)
 
 
 def iou_where_hull_is_full(trial: Trial) -> None:
@@ -157,26 +217,28 @@ def descent(trial: Trial) -> None:
     -gradient lowers the loss."""
     boxes1, boxes2 = trial.case["boxes1"], trial.case["boxes2"]
     size = np.minimum(boxes1[:, 2:] - boxes1[:, :2], boxes2[:, 2:] - boxes2[:, :2]).min(axis=1)
-    gap = np.maximum(boxes1[:, :2] - boxes2[:, 2:], boxes2[:, :2] - boxes1[:, 2:]).max(axis=1)
     apart = np.abs(boxes1[:, [0, 1, 2, 3, 0, 1, 2, 3]] - boxes2[:, [0, 1, 2, 3, 2, 3, 0, 1]])
     true = trial.true_gradient("boxes1")
     visible = np.abs(true.value).max(axis=1) > 64 * (true.budget + true.rounding).max(axis=1)
-    free = (size > 0) & (gap > 0) & (apart.min(axis=1) > 0) & visible
+    got = trial.gradient("boxes1")
+    finite = np.isfinite(got.value).all(axis=1)
+    free = (size > 0) & (_gap(trial.case) > 0) & (apart.min(axis=1) > 0) & visible & finite
     assume(free.any())
-    got = trial.gradient("boxes1")[free]
+    got = got[free]
     slope = np.abs(got.value).max(axis=1)
     at_least(Measured.exact(slope, "slope"), Measured.exact(np.nextafter(0, 1), "above 0"))
     stride = 1e-3 * np.minimum(apart.min(axis=1), size)[free] / slope
     sign = np.sign(trial.upstream()[free])
     origin = np.tile(boxes1[free, :2], 2)  # so that a step is no rounding error far away
     start, target = boxes1[free] - origin, boxes2[free] - origin
-    after = oracle.giou_items(start - (stride * sign)[:, None] * got.value, target)
-    before = oracle.giou_items(start, target)
+    moved = start - (stride * sign)[:, None] * got.value
+    after, before = (
+        trial.truth(trial.case.changed(boxes1=boxes, boxes2=target)).value for boxes in (moved, start)
+    )
     at_most(Measured.exact(after, "after the step"), Measured.exact(np.nextafter(before, 0), "before"))
 
 
-GIOU_LAWS = (
-    bounded,
+_EVERY_LAW = (
     points,
     zero_at_equality,
     symmetric,
@@ -184,11 +246,20 @@ GIOU_LAWS = (
     scaling,
     axes_swap,
     mirror,
-    at_least_iou,
-    iou_where_hull_is_full,
     gradient_sums_to_zero,
     gradient_is_radial_free,
-    descent,
+)
+
+IOU_LAWS = (in_range(1.0), *_EVERY_LAW, disjoint)
+GIOU_LAWS = (in_range(2.0), *_EVERY_LAW, at_least_iou, iou_where_hull_is_full, descent)
+DIOU_LAWS = (in_range(2.0), *_EVERY_LAW, at_least_iou, descent)
+# No descent: α, held constant, keeps the gradient from being that of the loss.
+CIOU_LAWS = (
+    in_range(2.5),
+    *_EVERY_LAW,
+    at_least_diou,
+    diou_where_shapes_agree,
+    point_has_no_shape,
 )
 
 

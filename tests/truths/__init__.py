@@ -37,12 +37,14 @@ class Gradient:
         along: the arguments to move along, one after the other.
         size: about the size of their elements; slopes are compared relative to its inverse.
         condition: what multiplies a rounding, where the definition magnifies one.
+        definition: whose slopes they are, where the loss holds a part constant; else the kernel's.
     """
 
     arguments: Arguments
     along: tuple[str, ...]
     size: float = 1.0
     condition: float = 1.0
+    definition: Callable[..., Array] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
