@@ -440,6 +440,69 @@ def hausdorff_dt_mistaken_power_of_sum(
     return _reduce((probs - target) ** 2 * (probs_distance + target_distance) ** power, reduction)
 
 
+def bce_dice_mistaken_two_sigmoids(
+    logits: Tensor, target: Tensor, *, smooth: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """Probabilities handed to the cross entropy that takes logits: it never falls below log(1+1/e)."""
+    p, g = _masks(torch.sigmoid(logits), target, True, "none")
+    binary = F.binary_cross_entropy_with_logits(p, g, reduction="none").mean((1, 2))
+    coefficient = (2 * (p * g).sum(2) + smooth) / (p.sum(2) + g.sum(2) + smooth)
+    return _reduce(binary + (1 - coefficient).mean(1), reduction)
+
+
+def bce_log_dice_mistaken_one_sum(
+    logits: Tensor, target: Tensor, *, smooth: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """One dice coefficient over the whole batch, where one of each sample is meant."""
+    x, g = _masks(logits, target, True, "none")
+    p = torch.sigmoid(x)
+    binary = F.binary_cross_entropy_with_logits(x, g, reduction="none").mean((1, 2))
+    coefficient = (2 * (p * g).sum() + smooth) / (p.sum() + g.sum() + smooth)
+    return _reduce(binary - torch.log(coefficient), reduction)
+
+
+def combo_mistaken_subtraction(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    reduction: str = "mean",
+) -> Tensor:
+    """The dice coefficient subtracted, not the dice loss added: negative where the mask is good."""
+    x, g = _masks(logits, target, True, "none")
+    p = torch.sigmoid(x)
+    binary = -(beta * g * F.logsigmoid(x) + (1 - beta) * (1 - g) * F.logsigmoid(-x)).mean((1, 2))
+    total = p.sum((1, 2)) + g.sum((1, 2)) + smooth
+    coefficient = (2 * (p * g).sum((1, 2)) + smooth) / total
+    return _reduce(alpha * binary - (1 - alpha) * coefficient, reduction)
+
+
+def exp_log_mistaken_power_of_zero(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    class_weight: Tensor | None = None,
+    weight_dice: float = 0.8,
+    weight_cross: float = 0.2,
+    gamma_dice: float = 0.3,
+    gamma_cross: float = 0.3,
+    reduction: str = "mean",
+) -> Tensor:
+    """A bare power of -log p: where p rounds to 1 its slope is infinite, and the gradient NaN."""
+    classes = logits.shape[1]
+    x = logits.reshape(*logits.shape[:2], math.prod(logits.shape[2:]))
+    label = target.reshape(len(target), x.shape[2])
+    log_p, hard = F.log_softmax(x, 1), F.one_hot(label, classes).movedim(-1, 1).to(x.dtype)
+    p = torch.exp(log_p)
+    coefficient = (2 * (p * hard).sum(2) + 1) / (p.sum(2) + hard.sum(2) + 1)
+    dice = ((-torch.log(coefficient)) ** gamma_dice).mean(1)
+    cross = (-log_p.gather(1, label[:, None]).squeeze(1)) ** gamma_cross
+    weight = x.new_ones(classes) if class_weight is None else class_weight
+    return _reduce(weight_dice * dice + weight_cross * (weight[label] * cross).mean(1), reduction)
+
+
 def arcface_published_batch_norms(
     features: Tensor,
     label: Tensor,

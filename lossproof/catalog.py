@@ -6,6 +6,7 @@ from types import MappingProxyType
 from impls import boundary as boundary_impls
 from impls import boxes as boxes_impls
 from impls import classification as classification_impls
+from impls import compound as compound_impls
 from impls import embedding as embedding_impls
 from impls import overlap as overlap_impls
 from impls import perceptual as perceptual_impls
@@ -16,6 +17,7 @@ from lossproof.networks import vgg_like
 from oracles import boundary as boundary_oracles
 from oracles import boxes as boxes_oracles
 from oracles import classification as classification_oracles
+from oracles import compound as compound_oracles
 from oracles import embedding as embedding_oracles
 from oracles import overlap as overlap_oracles
 from oracles import perceptual as perceptual_oracles
@@ -24,6 +26,7 @@ from properties import (
     boundary,
     boxes,
     classification,
+    compound,
     embedding,
     general,
     overlap,
@@ -635,6 +638,127 @@ _ROWS = (
         workloads=boundary.HAUSDORFF_DT_WORKLOADS,
         bad_calls=boundary.HAUSDORFF_DT_BAD_CALLS,
         curve=boundary.HAUSDORFF_DT_CURVE,
+    ),
+    Loss(
+        name="bce_dice",
+        formula="mean BCE(x, g) + mean_c dice_c(σ(x), g)",
+        conventions=(
+            "BCE is the mean over channels and voxels of the sample, dice that over its channels; "
+            "both count alike."
+        ),
+        elsewhere=(
+            "segmentation-models adds BCE and dice with weights and takes the dice over the batch; "
+            "nnU-Net's dice leaves out the background."
+        ),
+        paper="Isensee et al. 2018, arXiv 1809.10486",
+        oracle=compound_oracles.bce_dice,
+        items=compound_oracles.bce_dice_items,
+        arguments=compound.MASK_ARGUMENTS,
+        smooth=compound.smooth_masks,
+        cases=compound.bce_dice_cases,
+        variants={
+            "naive": compound_impls.bce_dice_naive,
+            "vectorized": compound_impls.bce_dice_vectorized,
+            "fused": compound_impls.bce_dice_fused,
+        },
+        defects={
+            "mistaken_two_sigmoids": Defect(
+                published.bce_dice_mistaken_two_sigmoids, breaks="sure_and_right"
+            )
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + compound.BCE_DICE_LAWS,
+        workloads=compound.BCE_DICE_WORKLOADS,
+        bad_calls=compound.BCE_DICE_BAD_CALLS,
+        curve=compound.BCE_DICE_CURVE,
+    ),
+    Loss(
+        name="bce_log_dice",
+        formula="mean BCE(x, g) - log(1 - dice(σ(x), g))",
+        conventions=(
+            "One dice over all channels and voxels of the sample; smooth > 0, so that it is finite."
+        ),
+        elsewhere=(
+            "Published with Jaccard's coefficient in place of dice's; others clamp the coefficient, "
+            "or take one over the batch."
+        ),
+        paper="Iglovikov et al. 2017, arXiv 1706.06169",
+        oracle=compound_oracles.bce_log_dice,
+        items=compound_oracles.bce_log_dice_items,
+        arguments=compound.MASK_ARGUMENTS,
+        smooth=compound.smooth_masks,
+        cases=compound.bce_log_dice_cases,
+        variants={
+            "naive": compound_impls.bce_log_dice_naive,
+            "vectorized": compound_impls.bce_log_dice_vectorized,
+            "fused": compound_impls.bce_log_dice_fused,
+        },
+        defects={
+            "mistaken_one_sum": Defect(published.bce_log_dice_mistaken_one_sum, breaks="concatenation")
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + compound.BCE_LOG_DICE_LAWS,
+        workloads=compound.BCE_LOG_DICE_WORKLOADS,
+        bad_calls=compound.BCE_LOG_DICE_BAD_CALLS,
+        curve=compound.BCE_LOG_DICE_CURVE,
+    ),
+    Loss(
+        name="combo",
+        formula="a mean(-[b g log p + (1-b)(1-g) log(1-p)]) + (1-a) dice(p, g),  p = σ(x)",
+        conventions=(
+            "The dice loss is added, so that a right mask gives 0; one dice over all channels and "
+            "voxels of the sample."
+        ),
+        elsewhere=(
+            "The paper subtracts the dice coefficient, so its loss is lower by 1-a; others take one "
+            "dice over the batch and clamp p."
+        ),
+        paper="Taghanaki et al. 2018, arXiv 1805.02798",
+        oracle=compound_oracles.combo,
+        items=compound_oracles.combo_items,
+        arguments=compound.MASK_ARGUMENTS,
+        smooth=compound.smooth_masks,
+        cases=compound.combo_cases,
+        variants={
+            "naive": compound_impls.combo_naive,
+            "vectorized": compound_impls.combo_vectorized,
+            "fused": compound_impls.combo_fused,
+        },
+        defects={
+            "mistaken_subtraction": Defect(published.combo_mistaken_subtraction, breaks="nonnegative")
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + compound.COMBO_LAWS,
+        workloads=compound.COMBO_WORKLOADS,
+        bad_calls=compound.COMBO_BAD_CALLS,
+        curve=compound.COMBO_CURVE,
+    ),
+    Loss(
+        name="exp_log",
+        formula="w_d mean_c (-log D_c)^γd + w_c mean v_t (-log p_t)^γc,  p = softmax(x)",
+        conventions=(
+            "D_c is a class's dice coefficient with smooth = 1; the mean over voxels does not divide "
+            "by the class weights; sure logits have a power and gradient that fall to 0."
+        ),
+        elsewhere=(
+            "The paper smooths D by ε and averages over all voxels of the batch; ports raise "
+            "-log p to the power as it is, with NaN gradients where p rounds to 1."
+        ),
+        paper="Wong et al. 2018, arXiv 1809.00076",
+        oracle=compound_oracles.exp_log,
+        items=compound_oracles.exp_log_items,
+        arguments=compound.EXP_LOG_ARGUMENTS,
+        smooth=compound.smooth_classes,
+        cases=compound.exp_log_cases,
+        variants={
+            "naive": compound_impls.exp_log_naive,
+            "vectorized": compound_impls.exp_log_vectorized,
+            "fused": compound_impls.exp_log_fused,
+        },
+        defects={
+            "mistaken_power_of_zero": Defect(published.exp_log_mistaken_power_of_zero, breaks="finite")
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + compound.EXP_LOG_LAWS,
+        workloads=compound.EXP_LOG_WORKLOADS,
+        bad_calls=compound.EXP_LOG_BAD_CALLS,
+        curve=compound.EXP_LOG_CURVE,
     ),
     Loss(
         name="arcface",

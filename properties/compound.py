@@ -1,0 +1,680 @@
+"""Domains, laws and workloads of the compound losses."""
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from oracles import classification, overlap
+from oracles.numeric import flatten
+from properties import draw
+from properties.case import Argument, Array, BadCall, Case, Curve, Workload, round_to
+from properties.general import options_matter
+from properties.trial import Measured, Trial, assume, at_least, at_most, equal
+
+MASK_ARGUMENTS = (
+    Argument("logits", "real", gradient=True, learned=True, flat_from=2),
+    Argument("target", "probability", flat_from=2),
+)
+
+
+# Domain of the masks
+
+
+@st.composite
+def _masks(draw_: st.DrawFn, smallest: float) -> dict[str, object]:
+    """Logits from moderate to 1e4 on hard and soft, empty and full masks; often right."""
+    shape = (draw_(st.integers(1, 3)), draw_(st.integers(1, 3)), *draw_(draw.shapes(2, 3)))
+    target = draw_(draw.arrays(shape, draw.hard, draw.unit_interval, st.sampled_from([0.0, 1.0])))
+    logits = draw_(draw.arrays(shape, draw.moderate, draw.extreme))
+    if draw_(st.booleans()) and draw_(st.booleans()):
+        logits = np.where(target > 0.5, 1, -1) * np.abs(logits)
+    smooth = draw_(draw.numbers(smallest, 10.0, [smallest, 1.0, 1e-5], smallest=2.0**-20))
+    if smooth == 0:  # where all of a mask underflows, the truth jumps
+        logits = np.clip(logits, -80, 80)
+    return {"logits": logits, "target": target, "smooth": smooth}
+
+
+def bce_dice_cases(dtype: str) -> SearchStrategy[Case]:
+    """Cases of logits and masks (N, C, *)."""
+    return draw.cases(_masks(0.0), dtype)
+
+
+def bce_log_dice_cases(dtype: str) -> SearchStrategy[Case]:
+    """The same, always smoothed."""
+    return draw.cases(_masks(2.0**-20), dtype)
+
+
+@st.composite
+def _combo(draw_: st.DrawFn) -> dict[str, object]:
+    """Masks with both shares from nothing to all."""
+    masks = draw_(_masks(0.0))
+    share = draw.numbers(0.0, 1.0, [0.5, 0.0, 1.0, 0.75], smallest=2.0**-20)
+    options = {"alpha": draw_(share), "beta": draw_(share), "smooth": masks["smooth"]}
+    return {"logits": masks["logits"], "target": masks["target"], **options}
+
+
+def combo_cases(dtype: str) -> SearchStrategy[Case]:
+    """Cases of logits and masks (N, C, *) with every option."""
+    return draw.cases(_combo(), dtype)
+
+
+def smooth_masks(case: Case) -> bool:
+    """Wherever the denominator is not 0; told apart from rounding at moderate logits."""
+    return bool(case["smooth"] >= 0.125 and (np.abs(case["logits"]) <= 8).all())
+
+
+# Laws of the masks
+
+
+def nonnegative(trial: Trial) -> None:
+    """Items are at least 0."""
+    at_least(trial.value(), Measured.exact(0.0))
+
+
+def _hard(trial: Trial) -> Case:
+    return trial.case.changed(target=np.rint(trial.case["target"]))
+
+
+def sure_and_right(trial: Trial) -> None:
+    """Logits of ±1e4 on the right side of a hard mask give 0."""
+    case = _hard(trial)
+    logits = np.where(case["target"] == 1, 1e4, -1e4)
+    equal(trial.value(case.changed(logits=round_to(logits, trial.dtype), smooth=1.0)), Measured.exact(0))
+
+
+def voxel_permutation(trial: Trial) -> None:
+    """Permuting the voxels changes nothing."""
+    logits, target = (flatten(trial.case[name], 2) for name in ("logits", "target"))
+    order = trial.case.random().permutation(logits.shape[-1])
+    moved = trial.case.changed(logits=logits[..., order], target=target[..., order])
+    equal(trial.value(moved), trial.value())
+
+
+def channel_permutation(trial: Trial) -> None:
+    """Permuting the channels changes nothing."""
+    order = trial.case.random().permutation(trial.case["logits"].shape[1])
+    moved = {name: trial.case[name][:, order] for name in ("logits", "target")}
+    equal(trial.value(trial.case.changed(**moved)), trial.value())
+
+
+def repetition(trial: Trial) -> None:
+    """Repeating every voxel k times and multiplying the smoothing by k changes nothing."""
+    count = 2 + trial.case.seed % 3
+    arrays = {
+        name: np.repeat(flatten(trial.case[name], 2), count, axis=-1) for name in ("logits", "target")
+    }
+    repeated = trial.case.changed(**arrays, smooth=count * trial.case["smooth"])
+    equal(trial.value(repeated), trial.value())
+
+
+def _grown(trial: Trial) -> tuple[Case, Case]:
+    """A hard mask, and the same with the foreground's logits larger by 1, on a grid."""
+    start = _hard(trial)
+    logits = np.clip(np.rint(4 * start["logits"]) / 4, -15, 15)
+    start = start.changed(logits=logits)
+    return start, start.changed(logits=logits + start["target"])
+
+
+def growth(trial: Trial) -> None:
+    """Raising the logits of the foreground of a hard mask never raises the loss."""
+    before, after = _grown(trial)
+    at_most(trial.value(after), trial.value(before))
+
+
+def gradient_points_at_the_mask(trial: Trial) -> None:
+    """On a hard mask the gradient is at most 0 on the foreground and at least 0 elsewhere."""
+    case = _hard(trial)
+    side = np.where(case["target"] == 1, -1.0, 1.0)
+    at_least(side * trial.gradient("logits", case, reduction="sum"), Measured.exact(0.0))
+
+
+def channels_are_voxels(trial: Trial) -> None:
+    """Laying the channels side by side as one changes nothing: the dice is the whole sample's."""
+    count = len(trial.case["logits"])
+    moved = {name: trial.case[name].reshape(count, 1, -1) for name in ("logits", "target")}
+    equal(trial.value(trial.case.changed(**moved)), trial.value())
+
+
+def mean_over_channels(trial: Trial) -> None:
+    """An item is the mean of what its channels give alone."""
+    case = trial.case
+    channels = case["logits"].shape[1]
+    alone = [
+        trial.value(case.changed(logits=case["logits"][:, [c]], target=case["target"][:, [c]]))
+        for c in range(channels)
+    ]
+    total = alone[0]
+    for other in alone[1:]:
+        total = total + other
+    equal(channels * trial.value(), total)
+
+
+def _precise(case: Case) -> tuple[Array, Array]:
+    """Logits and target (N, C, S) in long double, so that no part is judged by its own rounding."""
+    logits, target = (flatten(case[name], 2) for name in ("logits", "target"))
+    return logits.astype(np.longdouble), target.astype(np.longdouble)
+
+
+def _binary(case: Case) -> Array:
+    """The catalogue's mean BCE of each sample."""
+    items = classification.binary_cross_entropy_items(*_precise(case))
+    return items.mean(axis=(1, 2))
+
+
+def _one_dice(case: Case) -> Array:
+    """The catalogue's dice of each whole sample."""
+    x, g = (array.reshape(len(array), 1, -1) for array in _precise(case))
+    return overlap.dice_items(x, g, smooth=case["smooth"], activation="sigmoid")[:, 0]
+
+
+def sum_of_parts(trial: Trial) -> None:
+    """It is the catalogue's BCE plus the mean over the channels of the catalogue's dice."""
+    x, g = _precise(trial.case)
+    dice = overlap.dice_items(x, g, smooth=trial.case["smooth"], activation="sigmoid")
+    wanted = _binary(trial.case) + dice.mean(axis=1)
+    equal(trial.value(), Measured.exact(wanted, "BCE + mean dice"))
+
+
+def sum_of_binary_and_log_dice(trial: Trial) -> None:
+    """It is the catalogue's BCE minus log(1 - the catalogue's dice), where that is not near 1."""
+    dice = _one_dice(trial.case)
+    clear = dice <= 0.875
+    assume(clear.any())
+    wanted = _binary(trial.case)[clear] - np.log1p(-dice[clear])
+    equal(trial.value()[clear], Measured.exact(wanted, "BCE - log(1 - dice)"))
+
+
+def at_least_binary_and_dice(trial: Trial) -> None:
+    """It is at least BCE + dice, as -log(1-d) ≥ d."""
+    bound = _binary(trial.case) + _one_dice(trial.case)
+    at_least(trial.value(), Measured.exact(bound, "BCE + dice"))
+
+
+BCE_DICE_LAWS = (
+    nonnegative,
+    sure_and_right,
+    voxel_permutation,
+    channel_permutation,
+    repetition,
+    growth,
+    gradient_points_at_the_mask,
+    mean_over_channels,
+    sum_of_parts,
+    options_matter(smooth=(1.0, 4.0)),
+)
+BCE_LOG_DICE_LAWS = (
+    nonnegative,
+    sure_and_right,
+    voxel_permutation,
+    channel_permutation,
+    repetition,
+    growth,
+    gradient_points_at_the_mask,
+    channels_are_voxels,
+    sum_of_binary_and_log_dice,
+    at_least_binary_and_dice,
+    options_matter(smooth=(1.0, 4.0)),
+)
+
+
+# Laws of combo
+
+
+def cross_entropy_alone(trial: Trial) -> None:
+    """alpha = 1 leaves the mean of the balanced BCE: b times that of the positives and 1-b times
+    that of the negatives."""
+    case = trial.case.changed(alpha=1.0)
+    x, g = _precise(case)
+    binary = classification.binary_cross_entropy_items
+    ones, zeros = g * binary(x, np.ones_like(g)), (1 - g) * binary(x, np.zeros_like(g))
+    beta = np.longdouble(case["beta"])
+    wanted = (beta * ones + (1 - beta) * zeros).mean(axis=(1, 2))
+    equal(trial.value(case), Measured.exact(wanted, "balanced BCE"))
+
+
+def dice_alone(trial: Trial) -> None:
+    """alpha = 0 leaves the dice of the whole sample."""
+    case = trial.case.changed(alpha=0.0)
+    equal(trial.value(case), Measured.exact(_one_dice(case), "dice"))
+
+
+def halves(trial: Trial) -> None:
+    """combo(½, ½) = ¼ BCE + ½ dice."""
+    case = trial.case.changed(alpha=0.5, beta=0.5)
+    wanted = 0.25 * _binary(case) + 0.5 * _one_dice(case)
+    equal(trial.value(case), Measured.exact(wanted, "¼ BCE + ½ dice"))
+
+
+def _affine(trial: Trial, name: str) -> None:
+    share = trial.case[name]
+    ends = [trial.value(trial.case.changed(**{name: end})) for end in (0.0, 1.0)]
+    equal(trial.value(), (1 - share) * ends[0] + share * ends[1])
+
+
+def affine_in_alpha(trial: Trial) -> None:
+    """Items at a are 1-a times those at 0 plus a times those at 1."""
+    _affine(trial, "alpha")
+
+
+def affine_in_beta(trial: Trial) -> None:
+    """Items at b are 1-b times those at 0 plus b times those at 1."""
+    _affine(trial, "beta")
+
+
+def reflection(trial: Trial) -> None:
+    """Without the dice, (x, g, b) and (-x, 1-g, 1-b) give the same."""
+    case = trial.case.changed(alpha=1.0)
+    other, beta = 1 - case["target"], 1 - case["beta"]
+    assume(round_to(other, trial.dtype) == other)
+    assume(1 - beta == case["beta"])
+    mirrored = case.changed(logits=-case["logits"], target=other, beta=beta)
+    equal(trial.value(mirrored), trial.value(case))
+
+
+COMBO_LAWS = (
+    nonnegative,
+    sure_and_right,
+    voxel_permutation,
+    channel_permutation,
+    repetition,
+    growth,
+    gradient_points_at_the_mask,
+    channels_are_voxels,
+    cross_entropy_alone,
+    dice_alone,
+    halves,
+    affine_in_alpha,
+    affine_in_beta,
+    reflection,
+    options_matter(alpha=(0.25, 0.75), beta=(0.25, 0.75), smooth=(1.0, 4.0)),
+)
+
+
+# exp_log: domain
+
+EXP_LOG_ARGUMENTS = (
+    Argument("logits", "row", gradient=True, learned=True, flat_from=2, row_axis=-2),
+    Argument("target", "label", flat_from=1),
+    Argument("class_weight", "weight", batched=False, optional=True),
+)
+
+
+@st.composite
+def _classes(draw_: st.DrawFn) -> dict[str, object]:
+    """Logits from moderate to 1e4, often right: so sure that -log p_t underflows."""
+    batch, classes = draw_(st.integers(1, 3)), draw_(st.sampled_from([2, 3, 4, 1]))
+    spatial = draw_(draw.shapes(2, 3))
+    target = draw_(draw.arrays((batch, *spatial), st.integers(0, classes - 1), dtype="i8"))
+    logits = draw_(draw.arrays((batch, classes, *spatial), draw.moderate, draw.extreme, draw.crowded))
+    if draw_(st.booleans()):
+        own = np.expand_dims(target, 1)
+        sure = draw_(st.sampled_from([2.0, 30.0, 60.0, 1e4]))
+        np.put_along_axis(logits, own, np.minimum(logits.max(axis=1, keepdims=True) + sure, 1e4), 1)
+    power = draw.numbers(0.0625, 4.0, [0.3, 1.0, 0.5, 2.0])
+    share = draw.numbers(0.0, 4.0, [1.0, 0.0, 0.8, 0.2], smallest=2.0**-20)
+    weight = draw_(st.none() | draw.arrays((classes,), draw.numbers(0.0, 4.0, [0.0, 1.0])))
+    return {
+        "logits": logits,
+        "target": target,
+        "class_weight": weight,
+        "weight_dice": draw_(share),
+        "weight_cross": draw_(share),
+        "gamma_dice": draw_(power),
+        "gamma_cross": draw_(power),
+    }
+
+
+def exp_log_cases(dtype: str) -> SearchStrategy[Case]:
+    """Cases of logits (N, C, *) with integer targets."""
+    return draw.cases(_classes(), dtype)
+
+
+def smooth_classes(case: Case) -> bool:
+    """Everywhere; told apart from rounding at moderate logits."""
+    return bool((np.abs(case["logits"]) <= 8).all())
+
+
+# exp_log: laws
+
+
+def _alone(case: Case, weight_dice: float, weight_cross: float, **options: object) -> Case:
+    return case.changed(weight_dice=weight_dice, weight_cross=weight_cross, **options)
+
+
+def _cross_entropy(case: Case) -> Array:
+    """The catalogue's unweighted cross entropy (N, S)."""
+    logits = flatten(case["logits"], 2).astype(np.longdouble)
+    return classification.cross_entropy_items(logits, flatten(case["target"], 1))
+
+
+def _voxel_weight(case: Case) -> Array:
+    """The weight v_t of each voxel (N, S)."""
+    label, weight = flatten(case["target"], 1), case["class_weight"]
+    return np.ones(label.shape) if weight is None else weight[label]
+
+
+def cross_entropy_alone_at_power_one(trial: Trial) -> None:
+    """Without the dice, and with gamma_cross = 1, it is the mean of v_t times the catalogue's cross
+    entropy."""
+    case = _alone(trial.case, 0.0, 1.0, gamma_cross=1.0)
+    wanted = (_voxel_weight(case) * _cross_entropy(case)).mean(axis=1)
+    equal(trial.value(case), Measured.exact(wanted, "mean of v_t CE"))
+
+
+def power_of_cross_entropy_alone(trial: Trial) -> None:
+    """Without the dice it is the mean of v_t CE^gamma_cross, wherever no CE is nearly 0."""
+    case = _alone(trial.case, 0.0, 1.0)
+    items = _cross_entropy(case)
+    clear = (items > 2.0**-10).all(axis=1)
+    assume(clear.any())
+    wanted = (_voxel_weight(case) * items ** case["gamma_cross"]).mean(axis=1)[clear]
+    equal(trial.value(case)[clear], Measured.exact(wanted, "mean of v_t CE^gamma"))
+
+
+def power_of_log_dice_alone(trial: Trial) -> None:
+    """Without the cross entropy it is the mean over the classes of (-log(1 - dice))^gamma_dice, the
+    catalogue's dice of softmax, wherever none is nearly 0 or 1."""
+    case = _alone(trial.case, 1.0, 0.0)
+    label = flatten(case["target"], 1)
+    logits = flatten(case["logits"], 2).astype(np.longdouble)
+    hard = (label[:, None] == np.arange(logits.shape[1])[:, None]) * 1.0
+    dice = overlap.dice_items(logits, hard, activation="softmax")
+    clear = ((dice > 2.0**-10) & (dice <= 0.875)).all(axis=1)
+    assume(clear.any())
+    wanted = ((-np.log1p(-dice[clear])) ** case["gamma_dice"]).mean(axis=1)
+    equal(trial.value(case)[clear], Measured.exact(wanted, "mean of (-log(1 - dice))^gamma"))
+
+
+def linear_in_both_weights(trial: Trial) -> None:
+    """Items are weight_dice times those of the dice alone plus weight_cross times those of the cross
+    entropy alone."""
+    case = trial.case
+    parts = trial.value(_alone(case, 1.0, 0.0)), trial.value(_alone(case, 0.0, 1.0))
+    equal(trial.value(), case["weight_dice"] * parts[0] + case["weight_cross"] * parts[1])
+
+
+def class_weights_add_up(trial: Trial) -> None:
+    """Without the dice, items under two class weights added are the items under each, added."""
+    weight = trial.case["class_weight"]
+    assume(weight is not None)
+    one = np.zeros_like(weight)
+    one[0] = weight[0]
+    case = _alone(trial.case, 0.0, 1.0)
+    parts = [trial.value(case.changed(class_weight=part)) for part in (one, weight - one)]
+    equal(parts[0] + parts[1], trial.value(case))
+
+
+def weights_of_one(trial: Trial) -> None:
+    """Class weights of 1 are none."""
+    ones = np.ones(trial.case["logits"].shape[1])
+    given, left_out = (trial.case.changed(class_weight=weight) for weight in (ones, None))
+    equal(trial.value(given), trial.value(left_out))
+
+
+def _coarse(trial: Trial) -> Case:
+    """The case with logits on a grid that every dtype holds."""
+    logits = np.clip(np.rint(4 * trial.case["logits"]) / 4, -15, 15)
+    return trial.case.changed(logits=logits)
+
+
+def shift_invariant(trial: Trial) -> None:
+    """Adding a constant to the logits of a voxel changes nothing."""
+    start = _coarse(trial)
+    shape = start["target"].shape
+    shift = np.expand_dims(trial.case.random().integers(-16, 17, size=shape).astype(float), 1)
+    equal(trial.value(start.changed(logits=start["logits"] + shift)), trial.value(start))
+
+
+def gradient_rows_sum_to_zero(trial: Trial) -> None:
+    """The gradient of a voxel sums to 0 over the classes."""
+    equal(trial.gradient("logits").sum(axis=1), Measured.exact(0.0))
+
+
+def relabelling(trial: Trial) -> None:
+    """Renaming the classes (columns, targets and weights together) changes nothing."""
+    case = trial.case
+    new_name = case.random().permutation(case["logits"].shape[1])
+    column, weight = np.argsort(new_name), case["class_weight"]
+    renamed = case.changed(
+        logits=case["logits"][:, column],
+        target=new_name[case["target"]],
+        class_weight=None if weight is None else weight[column],
+    )
+    equal(trial.value(renamed), trial.value())
+
+
+def labelled_voxel_permutation(trial: Trial) -> None:
+    """Permuting the voxels changes nothing."""
+    logits, target = flatten(trial.case["logits"], 2), flatten(trial.case["target"], 1)
+    order = trial.case.random().permutation(target.shape[-1])
+    moved = trial.case.changed(logits=logits[..., order], target=target[..., order])
+    equal(trial.value(moved), trial.value())
+
+
+def growth_of_the_target(trial: Trial) -> None:
+    """Raising the logit of the target never raises the loss."""
+    start = _coarse(trial)
+    is_target = np.expand_dims(start["target"], 1) == _class_axis(start["logits"])
+    at_most(trial.value(start.changed(logits=start["logits"] + is_target)), trial.value(start))
+
+
+def _class_axis(logits: Array) -> Array:
+    """The number of each class, along axis 1."""
+    return np.arange(logits.shape[1]).reshape(1, -1, *(1 for _ in logits.shape[2:]))
+
+
+def sure_and_right_class(trial: Trial) -> None:
+    """Logits of ±5,000 on the right side give 0 with no gradient, though the power's slope is
+    infinite at 0."""
+    case = trial.case
+    is_target = np.expand_dims(case["target"], 1) == _class_axis(case["logits"])
+    logits = round_to(np.where(is_target, 5e3, -5e3), trial.dtype)
+    for name in ("gamma_dice", "gamma_cross"):
+        case = case.changed(**{name: min(case[name], 0.5)})
+    sure = case.changed(logits=logits)
+    equal(trial.value(sure), Measured.exact(0.0))
+    equal(trial.gradient("logits", sure), Measured.exact(0.0))
+
+
+def single_class(trial: Trial) -> None:
+    """With one class nothing can be wrong: 0 with no gradient."""
+    case = trial.case
+    weight = case["class_weight"]
+    one = case.changed(
+        logits=case["logits"][:, :1],
+        target=np.zeros_like(case["target"]),
+        class_weight=None if weight is None else weight[:1],
+    )
+    equal(trial.value(one), Measured.exact(0.0))
+    equal(trial.gradient("logits", one), Measured.exact(0.0))
+
+
+EXP_LOG_LAWS = (
+    nonnegative,
+    cross_entropy_alone_at_power_one,
+    power_of_cross_entropy_alone,
+    power_of_log_dice_alone,
+    linear_in_both_weights,
+    class_weights_add_up,
+    weights_of_one,
+    shift_invariant,
+    gradient_rows_sum_to_zero,
+    relabelling,
+    labelled_voxel_permutation,
+    growth_of_the_target,
+    sure_and_right_class,
+    single_class,
+    options_matter(
+        weight_dice=(1.0, 2.0),
+        weight_cross=(1.0, 2.0),
+        gamma_dice=(0.5, 2.0),
+        gamma_cross=(0.5, 2.0),
+    ),
+)
+
+
+# Workloads of the masks
+
+
+def _balls(
+    rng: np.random.Generator, rows: int, channels: int, sides: tuple[int, ...]
+) -> tuple[Array, Array]:
+    """A ball in each channel, and logits of a network that finds most of it."""
+    grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, side) for side in sides], indexing="ij"))
+    center = rng.uniform(-0.5, 0.5, (rows, channels, len(sides), *(1 for _ in sides)))
+    target = ((grid - center) ** 2).sum(axis=2) < 0.15
+    return rng.normal(0, 2, target.shape) + np.where(target, 3, -3), target * 1.0
+
+
+def _mask_workloads(**options: object) -> tuple[Workload, ...]:
+    """Workloads of a loss with these options."""
+
+    def make(channels: int, *sides: int) -> Any:
+        def case(rng: np.random.Generator, rows: int) -> Case:
+            logits, target = _balls(rng, rows, channels, sides)
+            return Case({"logits": logits, "target": target, **options})
+
+        return case
+
+    return (
+        Workload("Carvana, 4 thumbnails", "4 binary masks of 96 px", 4, make(1, 96, 96)),
+        Workload("Carvana, 8 images", "8 binary masks of 512 px", 8, make(1, 512, 512)),
+        Workload(
+            "BraTS, 1 volume",
+            "3 nested tumour regions of 128³ voxels, arXiv 1811.02629",
+            1,
+            make(3, 128, 128, 128),
+        ),
+        Workload(
+            "BraTS, 4 volumes",
+            "3 nested tumour regions of 128³ voxels, arXiv 1811.02629",
+            4,
+            make(3, 128, 128, 128),
+            gpu=True,
+        ),
+    )
+
+
+BCE_DICE_WORKLOADS = _mask_workloads(smooth=1.0)
+BCE_LOG_DICE_WORKLOADS = _mask_workloads(smooth=1.0)
+COMBO_WORKLOADS = _mask_workloads(alpha=0.5, beta=0.5, smooth=1.0)
+
+
+# Pictures of the masks
+
+
+def _one_of_four_voxels(x: Any) -> dict[str, Any]:
+    """Four voxels, two of them foreground; the logit of one of these varies."""
+    logits = np.array([[[x, 2.0, -2.0, -4.0]]])
+    return {"logits": logits, "target": np.array([[[1.0, 1.0, 0.0, 0.0]]]), "smooth": 1.0}
+
+
+LOGIT = "logit of one of two foreground voxels"
+BCE_DICE_CURVE = Curve(
+    LOGIT,
+    -6,
+    6,
+    lambda x: Case(_one_of_four_voxels(x)),
+    {f"smooth = {s:g}": {"smooth": s} for s in (0.0, 1.0)},
+)
+BCE_LOG_DICE_CURVE = Curve(
+    LOGIT,
+    -6,
+    6,
+    lambda x: Case(_one_of_four_voxels(x)),
+    {f"smooth = {s:g}": {"smooth": s} for s in (0.01, 1.0)},
+)
+COMBO_CURVE = Curve(
+    LOGIT,
+    -6,
+    6,
+    lambda x: Case({**_one_of_four_voxels(x), "alpha": 0.5, "beta": 0.5}),
+    {f"alpha = {a}": {"alpha": a} for a in (0.0, 0.5, 1.0)},
+)
+
+
+# Calls that must be refused
+
+BCE_DICE_BAD_CALLS = (
+    BadCall("logits", lambda c: {"logits": c["logits"].reshape(-1)}, "one axis"),
+    BadCall("logits", lambda c: {"logits": np.ones(c["logits"].shape, int)}, "integers"),
+    BadCall("target", lambda c: {"target": c["target"][..., None]}, "one axis more"),
+    BadCall("target", lambda c: {"target": c["target"].astype(np.int64)}, "integers"),
+    BadCall("smooth", lambda c: {"smooth": -1.0}, "below 0"),
+)
+BCE_LOG_DICE_BAD_CALLS = (
+    *BCE_DICE_BAD_CALLS,
+    BadCall("smooth", lambda c: {"smooth": 0.0}, "not above 0"),
+)
+COMBO_BAD_CALLS = (
+    *BCE_DICE_BAD_CALLS,
+    BadCall("alpha", lambda c: {"alpha": 1.5}, "above 1"),
+    BadCall("beta", lambda c: {"beta": -0.5}, "below 0"),
+)
+
+
+# exp_log: workloads, picture, calls that must be refused
+
+EXP_LOG_OPTIONS = {
+    "class_weight": None,
+    "weight_dice": 0.8,
+    "weight_cross": 0.2,
+    "gamma_dice": 0.3,
+    "gamma_cross": 0.3,
+}
+
+
+def _labelled(classes: int, *sides: int) -> Any:
+    """A workload's maker: balls of each class on a background, found by the network mostly."""
+
+    def make(rng: np.random.Generator, rows: int) -> Case:
+        scores, balls = _balls(rng, rows, classes - 1, sides)
+        target = (balls * np.arange(1, classes).reshape(1, -1, *(1 for _ in sides))).max(axis=1)
+        logits = np.concatenate([np.zeros_like(scores[:, :1]), scores], axis=1)
+        return Case({"logits": logits, "target": target.astype(np.int64), **EXP_LOG_OPTIONS})
+
+    return make
+
+
+EXP_LOG_WORKLOADS = (
+    Workload("ACDC, 4 crops", "the heart, 4 classes, crops of 48 px", 4, _labelled(4, 48, 48)),
+    Workload("ACDC, 16 slices", "the heart, 4 classes, slices of 224 px", 16, _labelled(4, 224, 224)),
+    Workload("BraTS, 1 patch", "4 classes, 96³ voxels, arXiv 1811.02629", 1, _labelled(4, 96, 96, 96)),
+    Workload(
+        "brain structures, 1 volume",
+        "20 labels, 128³ voxels, arXiv 1809.00076",
+        1,
+        _labelled(20, 128, 128, 128),
+        gpu=True,
+    ),
+)
+
+
+def _one_of_four_labels(x: Any) -> Case:
+    """Two classes, four voxels; the logit of one of two foreground voxels varies."""
+    logits = np.array([[[0 * x, 0.0, 0.0, 0.0], [x, 2.0, -2.0, -4.0]]])
+    return Case({"logits": logits, "target": np.array([[1, 1, 0, 0]]), **EXP_LOG_OPTIONS})
+
+
+EXP_LOG_CURVE = Curve(
+    "logit of one of two foreground voxels",
+    -6,
+    6,
+    _one_of_four_labels,
+    {f"both gamma = {γ}": {"gamma_dice": γ, "gamma_cross": γ} for γ in (0.3, 1.0, 2.0)},
+)
+EXP_LOG_BAD_CALLS = (
+    BadCall("logits", lambda c: {"logits": c["logits"].reshape(-1)}, "one axis"),
+    BadCall("logits", lambda c: {"logits": np.ones(c["logits"].shape, int)}, "integers"),
+    BadCall("target", lambda c: {"target": c["target"][..., None]}, "one axis more"),
+    BadCall("target", lambda c: {"target": c["target"].astype(float)}, "floats"),
+    BadCall(
+        "class_weight", lambda c: {"class_weight": np.ones(c["logits"].shape[1] + 1)}, "a class too many"
+    ),
+    BadCall("weight_dice", lambda c: {"weight_dice": -1.0}, "below 0"),
+    BadCall("weight_cross", lambda c: {"weight_cross": -1.0}, "below 0"),
+    BadCall("gamma_dice", lambda c: {"gamma_dice": 0.0}, "not above 0"),
+    BadCall("gamma_cross", lambda c: {"gamma_cross": -0.3}, "below 0"),
+)
