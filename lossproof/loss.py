@@ -48,7 +48,7 @@ class Loss:
         smooth: whether the loss has a second derivative at and around a case.
         floor: the smallest magnitude that an error is measured against.
         differentiable: where a case's gradient is defined, entry by entry of the first argument or for
-            all at once; elsewhere it only has to be finite.
+            all at once; elsewhere anything but NaN will do.
     """
 
     name: str

@@ -47,7 +47,10 @@ MOVES_BY_NUMBERS = ((10_000_000, ALL_MOVES), (100_000_000, (0, 1, 2, 9, 10)), (m
 
 @dataclass(frozen=True)
 class Truth:
-    """The oracle's answer and one error budget of each of its numbers (infinite: not judged)."""
+    """The oracle's answer and one error budget of each of its numbers (infinite: not judged).
+
+    An infinite value stands for none at all: there only NaN is wrong.
+    """
 
     value: Array
     budget: Array
@@ -281,7 +284,10 @@ def _gradients(loss: Loss, case: Case, name: str, unit: float, smallest: float) 
         value, budget, floor = (
             part.reshape(original) for part in (truth.value, truth.budget, truth.floor)
         )
-        truths.append(Truth(value, np.where(loss.differentiable(case), budget, np.inf), floor))
+        undefined = ~np.asarray(loss.differentiable(case))
+        truths.append(
+            Truth(np.where(undefined, np.inf, value), np.where(undefined, np.inf, budget), floor)
+        )
     return truths[0], truths[1]
 
 

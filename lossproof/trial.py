@@ -193,9 +193,10 @@ class TorchTrial:
 
     def _measured(self, value: Array, truth: Array, budget: Array, name: str) -> Measured:
         facts = DTYPES[self.dtype]
-        rounding = facts.final * np.abs(truth)
-        overflow = np.abs(truth) + BUDGETS * np.where(np.isfinite(budget), budget, 0) + rounding
-        return Measured(value, budget, rounding, overflow >= facts.largest, name)
+        size = np.where(np.isinf(truth), 0, np.abs(truth))
+        rounding = facts.final * size
+        reach = size + BUDGETS * np.where(np.isfinite(budget), budget, 0) + rounding
+        return Measured(value, budget, rounding, (reach >= facts.largest) | np.isinf(truth), name)
 
     # The implementation's side
 
