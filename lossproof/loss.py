@@ -51,7 +51,7 @@ class Loss:
         torch_options: by option, what makes the PyTorch form (a module) of a case's value, a dataclass
             whose fields are the keyword arguments and whose repr is that call.
         differentiable: where a case's gradient is defined, entry by entry of the first argument or for
-            all at once; elsewhere it only has to be finite.
+            all at once; elsewhere anything but NaN will do.
     """
 
     name: str

@@ -48,7 +48,10 @@ MOVES_BY_NUMBERS = ((10_000_000, ALL_MOVES), (100_000_000, (0, 1, 2, 9, 10)), (m
 
 @dataclass(frozen=True)
 class Truth:
-    """The oracle's answer and one error budget of each of its numbers (infinite: not judged)."""
+    """The oracle's answer and one error budget of each of its numbers (infinite: not judged).
+
+    An infinite value stands for none at all: there only NaN is wrong.
+    """
 
     value: Array
     budget: Array
@@ -300,8 +303,9 @@ def _gradients(loss: Loss, case: Case, name: str, unit: float, smallest: float) 
                 budget=np.where(crowded, np.inf, truth.budget),
                 reach=np.where(crowded, steepest, truth.reach),
             )
-        judged = np.where(loss.differentiable(case), truth.budget, np.inf)
-        truths.append(replace(truth, budget=judged))
+        undefined = ~np.asarray(loss.differentiable(case))
+        value, budget = (np.where(undefined, np.inf, part) for part in (truth.value, truth.budget))
+        truths.append(replace(truth, value=value, budget=budget))
     return truths[0], truths[1]
 
 

@@ -192,10 +192,11 @@ class TorchTrial:
         return Measured(truth.value, zero, zero, known.overflow, exact.expression, exact.meaning)
 
     def _measured(self, value: Array, truth: tolerance.Truth, budget: Array, name: str) -> Measured:
-        facts, size = DTYPES[self.dtype], np.abs(truth.value)
+        facts, undefined = DTYPES[self.dtype], np.isinf(truth.value)
+        size = np.where(undefined, 0, np.abs(truth.value))
         rounding = facts.final * size
         off = np.where(np.isfinite(budget), budget, truth.reach)
-        overflow = size + BUDGETS * off + rounding >= facts.largest
+        overflow = (size + BUDGETS * off + rounding >= facts.largest) | undefined
         return Measured(value, budget, rounding, overflow, name)
 
     # The implementation's side

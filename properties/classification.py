@@ -999,7 +999,7 @@ SOFTMAX_FOCAL_BAD_CALLS = (
     *_ROWS_BAD_CALLS,
     BadCall("gamma", lambda c: {"gamma": -1.0}, "below 0"),
     BadCall("alpha", lambda c: {"alpha": np.ones(c["logits"].shape[1] + 1)}, "a class too many"),
-    BadCall("alpha", lambda c: {"alpha": 0.25}, "a number"),
+    BadCall("alpha", lambda c: {"alpha": np.ones((1, c["logits"].shape[1]))}, "one axis more"),
     BadCall("smoothing", lambda c: {"smoothing": -0.1}, "below 0"),
     BadCall("smoothing", lambda c: {"smoothing": 0.5}, "not below 0.5"),
 )
