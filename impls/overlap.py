@@ -130,10 +130,17 @@ def _regions(sums: Tensor, batch: bool, include_background: bool) -> Tensor:
     return sums.sum(1) if batch else sums
 
 
-def _ratio(part: Tensor, whole: Tensor) -> Tensor:
-    """part / whole; 0 with no gradient where whole is 0."""
+def _share(wrong: Tensor, right: Tensor) -> Tensor:
+    """wrong / (wrong + right), which no rounding takes out of [0, 1]; 0 with no gradient at 0/0.
+
+    Taken from the smaller of the two, or else the gradient is a difference of numbers as large as
+    1 / (wrong + right).
+    """
+    whole = wrong + right
     empty = whole == 0
-    return torch.where(empty, 0, part / torch.where(empty, 1, whole))
+    whole = torch.where(empty, 1, whole)
+    share = torch.where(wrong > right, 1 - right / whole, wrong / whole)
+    return torch.where(empty, 0, share)
 
 
 # Dice: 1 - (2I+s)/(P+G+s)
@@ -147,10 +154,10 @@ def _one_dice(p: Tensor, g: Tensor, smooth: float, squared: bool) -> Tensor:
 
 
 def _dice(sums: Tensor, smooth: float, squared: bool) -> Tensor:
-    """1 - (2I+s)/(P+G+s) as wrong / (2I + wrong + s), which no rounding takes out of [0, 1]."""
+    """1 - (2I+s)/(P+G+s) as wrong / (2I + wrong + s)."""
     both, false_positive, false_negative, on_foreground, on_background, _ = sums
     wrong = on_foreground + on_background if squared else false_positive + false_negative
-    return _ratio(wrong, 2 * both + wrong + smooth)
+    return _share(wrong, 2 * both + smooth)
 
 
 def dice_naive(
@@ -212,10 +219,10 @@ def dice_fused(
 
 
 def _tversky(sums: Tensor, alpha: float, beta: float, smooth: float) -> Tensor:
-    """Weighted errors W as W / (I+W+s), in [0, 1] like dice; jaccard where both weights are 1."""
+    """Weighted errors W as W / (I+W+s); jaccard where both weights are 1."""
     both, false_positive, false_negative, *_ = sums
     wrong = alpha * false_positive + beta * false_negative
-    return _ratio(wrong, both + wrong + smooth)
+    return _share(wrong, both + smooth)
 
 
 def jaccard_naive(
@@ -478,6 +485,12 @@ def log_cosh_dice_fused(
 
 
 # Sensitivity-specificity: w Σ(g-p)²g/(Σg+s) + (1-w) Σ(g-p)²(1-g)/(Σ(1-g)+s)
+
+
+def _ratio(part: Tensor, whole: Tensor) -> Tensor:
+    """part / whole; 0 with no gradient where whole is 0."""
+    empty = whole == 0
+    return torch.where(empty, 0, part / torch.where(empty, 1, whole))
 
 
 def _sensitivity_specificity(sums: Tensor, weight: float, smooth: float) -> Tensor:

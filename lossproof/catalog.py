@@ -522,7 +522,7 @@ _ROWS = (
             "weight is the share of the foreground's errors; a region without voxels has no "
             "error: 0/0 = 0."
         ),
-        elsewhere="NiftyNet smooths by 1e-5, sums the classes, and names the two parts the other way.",
+        elsewhere="NiftyNet smooths by 1e-5, adds up the classes, and swaps the two parts' names.",
         paper="Brosch et al. 2015",
         oracle=overlap_oracles.sensitivity_specificity,
         items=overlap_oracles.sensitivity_specificity_items,

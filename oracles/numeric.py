@@ -57,6 +57,20 @@ def ratio(numerator: Array, denominator: Array, *, empty: float) -> Array:
     return np.where(zero, empty, numerator / np.where(zero, 1, denominator))
 
 
+def power(x: Array, exponent: float) -> Array:
+    """x ** exponent for Re x ≥ 0; of complex x to first order in the imaginary part.
+
+    The steps of 1e-100 ask for no more, and where Re x is 0 a power close to 1 would keep them.
+    """
+    if not np.iscomplexobj(x):
+        return x**exponent
+    answer = np.empty_like(x)
+    answer.real = x.real**exponent
+    still = x.imag == 0
+    answer.imag = np.where(still, 0, exponent * np.where(still, 1, x.real) ** (exponent - 1) * x.imag)
+    return answer
+
+
 def flatten(array: Array, start: int) -> Array:
     """Fold the axes from ``start`` on into one, which is added where there is none."""
     return array.reshape(*array.shape[:start], math.prod(array.shape[start:]))

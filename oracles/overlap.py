@@ -11,6 +11,7 @@ from oracles.numeric import (
     flatten,
     log1p,
     log_softmax,
+    power,
     ratio,
     reduce,
     require,
@@ -104,7 +105,7 @@ def tversky_items(
 
 def focal_tversky_items(probs: Array, target: Array, *, gamma: float = 0.75, **options: Any) -> Array:
     """Items like dice's: tversky^γ, with tversky's options."""
-    return tversky_items(probs, target, **options) ** gamma
+    return power(tversky_items(probs, target, **options), gamma)
 
 
 def log_cosh_dice_items(probs: Array, target: Array, **options: Any) -> Array:

@@ -277,6 +277,25 @@ def test_log1p_is_exact(u: complex) -> None:
         assert abs(exact.number(given) - right) <= UNIT * abs(right) + 5e-324
 
 
+@pytest.mark.parametrize("x", [1e-300, 0.3, 1.0, 7.0])
+@pytest.mark.parametrize("exponent", [0.05, 0.75, 1.0, 2.5])
+def test_power_is_exact(x: float, exponent: float) -> None:
+    """Value and slope, each relative to itself."""
+    answer = numeric.power(np.array(x + 1e-100j), exponent)
+    base, power = exact.number(x), exact.number(exponent)
+    truths = base**power, power * base ** (power - 1)
+    for given, right in zip((answer.real, answer.imag / 1e-100), truths, strict=True):
+        assert abs(exact.number(given) - right) <= UNIT * right + 5e-324
+    assert numeric.power(np.array(x), exponent) == answer.real
+
+
+@pytest.mark.parametrize(("exponent", "slope"), [(1.0, 1.0), (1 + 2**-52, 0.0), (3.0, 0.0)])
+def test_power_of_zero(exponent: float, slope: float) -> None:
+    """The slope at 0 jumps from 1 to 0 as the exponent leaves 1."""
+    answer = numeric.power(np.array([1e-100j, 0j]), exponent)
+    assert answer.tolist() == [slope * 1e-100j, 0]
+
+
 @pytest.mark.parametrize("axis", [0, 1, -1])
 def test_log_sum_exp_and_log_softmax_are_exact(axis: int) -> None:
     """Along any axis, which is kept; -inf is a probability of 0."""
