@@ -31,6 +31,7 @@ def program(trial: TorchTrial, law: str, statement: str, failure: Broken | Raise
     body = "\n".join(lines)
     head = [
         f'"""{trial.loss.name} on {trial.dtype}: {failure}."""',
+        "",
         *(["from math import inf, nan"] if re.search(r"\b(inf|nan)\b", body) else []),
         "import torch",
         *[line for line in _definition(trial.function) if line != "import torch"],
@@ -145,7 +146,7 @@ def _call(trial: TorchTrial, number: int, call: Call, mentioned: str) -> list[st
 def _judgement(failure: Broken) -> list[str]:
     """Code that compares both sides and fails."""
     if failure.assertion == "not 'an exception'":
-        return ["raise AssertionError('the call should have been refused')"]
+        return ['raise AssertionError("the call should have been refused")']
     if failure.assertion:
         return [f"assert {failure.assertion}, {failure.reason!r}"]
     got, wanted = failure.got, failure.wanted
