@@ -158,7 +158,7 @@ class TorchTrial:
             )
         except GradcheckError as error:
             return str(error).strip().splitlines()[0]
-        except RuntimeError as error:
+        except Exception as error:
             if any(words in str(error) for words in NO_SECOND_DERIVATIVE):
                 raise NotApplicable from error
             raise Raised(f"second derivative: {type(error).__name__}: {error}") from error

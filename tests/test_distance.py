@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from impls import boundary
 from lossproof import contour_distance, penalty_map
 
 Builder = Callable[..., Array]
@@ -173,3 +174,15 @@ def test_bad_masks_are_refused(
 ) -> None:
     with pytest.raises(error, match=f"^{message}"):
         build(mask, **options)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16])
+@pytest.mark.parametrize("loss", [boundary.hausdorff_dt_naive, boundary.hausdorff_dt_vectorized])
+def test_no_power_of_a_distance_makes_nan(loss: Callable[..., torch.Tensor], dtype: torch.dtype) -> None:
+    """Where the power overflows, equal masks still have no loss, and others have no end of it."""
+    probs = torch.tensor([0.25, 0.75], dtype=dtype, requires_grad=True)
+    target, distance = torch.tensor([0.25, 0.5], dtype=dtype), torch.full((2,), 1e4, dtype=dtype)
+    items = loss(probs, target, distance, distance, power=1e3, reduction="none")
+    (slope,) = torch.autograd.grad(items.sum(), probs)
+    assert items.tolist() == [0, torch.inf]
+    assert slope.tolist() == [0, torch.inf]
