@@ -231,6 +231,22 @@ def dice_published_last_class(
     return _reduce(loss[..., None].expand(*loss.shape, p.shape[1]), reduction)
 
 
+def center_mistaken_expanded_square(
+    features: Tensor,
+    label: Tensor,
+    centers: Tensor,
+    *,
+    scale: float = 1.0,
+    balanced: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """|f|² + |c|² - 2 f·c: loses the digits of a feature near its centre, and goes below 0."""
+    squares = features.square().sum(1)[:, None] + centers.square().sum(1)
+    distance = (squares - 2 * features @ centers.T).gather(1, label[:, None])[:, 0]
+    share = torch.bincount(label, minlength=1)[label] if balanced else 1
+    return _reduce(scale / 2 * distance / share, reduction)
+
+
 def arcface_published_batch_norms(
     features: Tensor,
     label: Tensor,
