@@ -20,14 +20,106 @@ from impls.arguments import (
 from impls.compiled import Compiled, graph_input, number
 
 
-def _check(
+def _check_rows(features: Tensor, label: Tensor, **rows: Tensor) -> None:
+    """Features (N, D), label (N,), and a row for each class (C, D)."""
+    require_floats(features=features, **rows)
+    require(features.ndim == 2, "features", "shape (N, D)", tuple(features.shape))
+    ((name, tensor),) = rows.items()
+    fits = tensor.ndim == 2 and len(tensor) >= 1 and tensor.shape[1] == features.shape[1]
+    require(fits, name, f"shape (C, {features.shape[1]})", tuple(tensor.shape))
+    require_labels("label", label, features.shape[:1])
+
+
+def _check_center(
+    features: Tensor, label: Tensor, centers: Tensor, scale: float, reduction: str
+) -> None:
+    _check_rows(features, label, centers=centers)
+    require_number("scale", scale, 0, math.inf)
+    require(scale < math.inf, "scale", "a finite number of at least 0", scale)
+    require_reduction(reduction)
+
+
+def center_naive(
+    features: Tensor,
+    label: Tensor,
+    centers: Tensor,
+    *,
+    scale: float = 1.0,
+    balanced: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """(λ/2) |f - c_y|², one feature at a time."""
+    _check_center(features, label, centers, scale, reduction)
+    labels, rows = label.tolist(), wide(centers)
+    items = []
+    for feature, own in zip(wide(features), labels, strict=True):
+        distance = ((feature - rows[own]) ** 2).sum()
+        share = labels.count(own) if balanced else 1
+        items.append(scale / 2 * distance / share)
+    losses = collect(items, label.shape, features, centers)
+    return reduce(losses, divisor_of(reduction, len(items)), features.dtype)
+
+
+def _squared_distances(features: Tensor, label: Tensor, centers: Tensor) -> Tensor:
+    """|f - c_y|² of rows that are wide already: the gradient to centers is summed before it is
+    rounded."""
+    return (features - centers[label]).square().sum(1)
+
+
+def _center_losses(
+    distances: Tensor, label: Tensor, classes: int, scale: float, balanced: bool
+) -> Tensor:
+    """λ/2 times the distances, over how often their label occurs if balanced."""
+    losses = distances * (scale / 2)
+    if not balanced:
+        return losses
+    occurrences = losses.new_zeros(classes).index_add(0, label, torch.ones_like(losses))
+    return losses / occurrences.detach()[label]
+
+
+def center_vectorized(
+    features: Tensor,
+    label: Tensor,
+    centers: Tensor,
+    *,
+    scale: float = 1.0,
+    balanced: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """(λ/2) |f - c_y|² on all features at once."""
+    _check_center(features, label, centers, scale, reduction)
+    distances = _squared_distances(wide(features), label, wide(centers))
+    items = _center_losses(distances, label, len(centers), scale, balanced)
+    return reduce(items, divisor_of(reduction, len(features)), features.dtype)
+
+
+_compiled_distances = Compiled(_squared_distances, graphs=8)
+
+
+def center_fused(
+    features: Tensor,
+    label: Tensor,
+    centers: Tensor,
+    *,
+    scale: float = 1.0,
+    balanced: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """The distances compiled; single features, classes or dimensions are not worth a graph."""
+    _check_center(features, label, centers, scale, reduction)
+    rows = (wide(features), label, wide(centers))
+    if min(*features.shape, *centers.shape) < 2:
+        distances = _squared_distances(*rows)
+    else:
+        distances = _compiled_distances(*(graph_input(tensor) for tensor in rows))
+    items = _center_losses(distances, label, len(centers), scale, balanced)
+    return reduce(items, divisor_of(reduction, len(features)), features.dtype)
+
+
+def _check_arcface(
     features: Tensor, label: Tensor, weight: Tensor, scale: float, margin: float, reduction: str
 ) -> None:
-    require_floats(features=features, weight=weight)
-    require(features.ndim == 2, "features", "shape (N, D)", tuple(features.shape))
-    fits = weight.ndim == 2 and len(weight) >= 1 and weight.shape[1] == features.shape[1]
-    require(fits, "weight", f"shape (C, {features.shape[1]})", tuple(weight.shape))
-    require_labels("label", label, features.shape[:1])
+    _check_rows(features, label, weight=weight)
     require_number("scale", scale, 0, float("inf"))
     require(0 < scale < math.inf, "scale", "a finite number above 0", scale)
     require_number("margin", margin, 0, math.pi)
@@ -54,7 +146,7 @@ def arcface_naive(
     reduction: str = "mean",
 ) -> Tensor:
     """Cross entropy of s [cos θ_j, with φ(θ_y) at the label], one feature at a time."""
-    _check(features, label, weight, scale, margin, reduction)
+    _check_arcface(features, label, weight, scale, margin, reduction)
     classes = [_one_unit(vector) for vector in wide(weight)]
     items = []
     for feature, own in zip(wide(features), label.tolist(), strict=True):
@@ -127,7 +219,7 @@ def arcface_vectorized(
     reduction: str = "mean",
 ) -> Tensor:
     """Cross entropy of s [cos θ_j, with φ(θ_y) at the label], from one matrix product."""
-    _check(features, label, weight, scale, margin, reduction)
+    _check_arcface(features, label, weight, scale, margin, reduction)
     items = _arcface(features, label, weight, scale, *_margin_constants(margin))
     return reduce(items, divisor_of(reduction, len(features)), features.dtype)
 
@@ -145,7 +237,7 @@ def arcface_fused(
     reduction: str = "mean",
 ) -> Tensor:
     """The items compiled; single features, classes or dimensions are not worth a graph."""
-    _check(features, label, weight, scale, margin, reduction)
+    _check_arcface(features, label, weight, scale, margin, reduction)
     options = (scale, *_margin_constants(margin))
     if min(*features.shape, *weight.shape) < 2:
         items = _arcface(features, label, weight, *options)

@@ -503,6 +503,22 @@ def exp_log_mistaken_power_of_zero(
     return _reduce(weight_dice * dice + weight_cross * (weight[label] * cross).mean(1), reduction)
 
 
+def center_mistaken_expanded_square(
+    features: Tensor,
+    label: Tensor,
+    centers: Tensor,
+    *,
+    scale: float = 1.0,
+    balanced: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """|f|² + |c|² - 2 f·c: loses the digits of a feature near its centre, and goes below 0."""
+    squares = features.square().sum(1)[:, None] + centers.square().sum(1)
+    distance = (squares - 2 * features @ centers.T).gather(1, label[:, None])[:, 0]
+    share = torch.bincount(label, minlength=1)[label] if balanced else 1
+    return _reduce(scale / 2 * distance / share, reduction)
+
+
 def arcface_published_batch_norms(
     features: Tensor,
     label: Tensor,

@@ -761,6 +761,39 @@ _ROWS = (
         curve=compound.EXP_LOG_CURVE,
     ),
     Loss(
+        name="center",
+        formula="(λ/2) |f - c_y|²",
+        conventions=(
+            "Gradient flows to features and centres, with nothing averaged; "
+            "balanced divides each item by how often its label occurs in the batch."
+        ),
+        elsewhere=(
+            "The paper leaves the centres out of backpropagation and moves each by the mean of its "
+            "features; others expand the square, and clamp it at 1e-12."
+        ),
+        paper="Wen et al. 2016, A Discriminative Feature Learning Approach for Deep Face Recognition",
+        oracle=embedding_oracles.center,
+        items=embedding_oracles.center_items,
+        arguments=embedding.CENTER_ARGUMENTS,
+        coupled=embedding.center_coupled,
+        smooth=embedding.center_smooth,
+        cases=embedding.center_cases,
+        variants={
+            "naive": embedding_impls.center_naive,
+            "vectorized": embedding_impls.center_vectorized,
+            "fused": embedding_impls.center_fused,
+        },
+        defects={
+            "mistaken_expanded_square": Defect(
+                published.center_mistaken_expanded_square, breaks="zero_at_the_centers"
+            )
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + general.PAIR_LAWS + embedding.CENTER_LAWS,
+        workloads=embedding.CENTER_WORKLOADS,
+        bad_calls=embedding.CENTER_BAD_CALLS,
+        curve=embedding.CENTER_CURVE,
+    ),
+    Loss(
         name="arcface",
         formula="cross entropy of s [cos θ_j, with cos(θ_y + m) at the label]",
         conventions=(

@@ -15,6 +15,68 @@ from oracles.numeric import (
 )
 
 
+def _rows(features: Array, label: Array, name: str, rows: Array) -> tuple[Array, Array, Array]:
+    """Features (N, D), their labels and a row for each class (C, D), the domain checked."""
+    features, label = as_floats("features", features), as_labels("label", label)
+    rows = as_floats(name, rows)
+    require(features.ndim == 2, "features", "a shape (N, D)", features.shape)
+    require(
+        rows.ndim == 2 and rows.shape[0] >= 1 and rows.shape[1] == features.shape[1],
+        name,
+        f"a shape (C, D) with D = {features.shape[1]}",
+        rows.shape,
+    )
+    shape = features.shape[:1]
+    require(label.shape == shape, "label", f"a shape (N,) = {shape}", label.shape)
+    classes = rows.shape[0]
+    require((label >= 0) & (label < classes), "label", f"labels in [0, {classes})")
+    require_finite("features", features)
+    require_finite(name, rows)
+    return features, label, rows
+
+
+def center_items(
+    features: Array, label: Array, centers: Array, *, scale: float = 1.0, balanced: bool = False
+) -> Array:
+    """Items (..., N) of features (..., N, D), label (N,) and centers (..., C, D)."""
+    distances = ((features - centers[..., label, :]) ** 2).sum(axis=-1)
+    shares = np.bincount(label, minlength=1)[label] if balanced else 1
+    return scale * distances / 2 / shares
+
+
+def center(
+    features: Array,
+    label: Array,
+    centers: Array,
+    *,
+    scale: float = 1.0,
+    balanced: bool = False,
+    reduction: str = "mean",
+) -> Array | np.floating:
+    """Center loss: (λ/2) |f - c_y|², the squared distance of a feature from its class's centre.
+
+    Args:
+        features: (N, D) finite.
+        label: (N,) integers in [0, C).
+        centers: (C, D) finite, a row a class.
+        scale: λ, finite and at least 0.
+        balanced: divide each item by how often its label occurs in the batch.
+        reduction: "none" gives items (N,), at least 0.
+
+    Raises:
+        TypeError, ValueError: an argument is outside this domain.
+
+    Source: Wen et al. 2016, A Discriminative Feature Learning Approach for Deep Face Recognition.
+
+    >>> center([[3.0, 4.0]], [1], [[9.0, 9.0], [0.0, 0.0]])
+    np.float64(12.5)
+    """
+    features, label, centers = _rows(features, label, "centers", centers)
+    require_reduction(reduction)
+    require(0 <= as_number("scale", scale) < np.inf, "scale", "a finite number of at least 0", scale)
+    return reduce(center_items(features, label, centers, scale=scale, balanced=balanced), reduction)
+
+
 def _length(vectors: Array) -> Array:
     """Euclidean length along the last axis, kept: a square root of squares, so complex-safe."""
     return np.sqrt((vectors**2).sum(axis=-1, keepdims=True))
@@ -87,22 +149,8 @@ def arcface(
     >>> arcface([[1.0, 0.0]], [0], [[1.0, 0.0], [1.0, 0.0]], margin=0.0)
     np.float64(0.6931471805599453)
     """
-    features, label = as_floats("features", features), as_labels("label", label)
-    weight = as_floats("weight", weight)
+    features, label, weight = _rows(features, label, "weight", weight)
     require_reduction(reduction)
-    require(features.ndim == 2, "features", "a shape (N, D)", features.shape)
-    require(
-        weight.ndim == 2 and weight.shape[0] >= 1 and weight.shape[1] == features.shape[1],
-        "weight",
-        f"a shape (C, D) with D = {features.shape[1]}",
-        weight.shape,
-    )
-    shape = features.shape[:1]
-    require(label.shape == shape, "label", f"a shape (N,) = {shape}", label.shape)
-    classes = weight.shape[0]
-    require((label >= 0) & (label < classes), "label", f"labels in [0, {classes})")
-    require_finite("features", features)
-    require_finite("weight", weight)
     require(0 < as_number("scale", scale) < np.inf, "scale", "a finite number above 0", scale)
     require(0 <= as_number("margin", margin) < np.pi, "margin", "an angle in [0, π)", margin)
     return reduce(arcface_items(features, label, weight, scale=scale, margin=margin), reduction)

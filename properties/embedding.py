@@ -12,6 +12,12 @@ from properties.case import Argument, Array, BadCall, Case, Curve, Workload, rou
 from properties.general import options_matter
 from properties.trial import Measured, Trial, assume, at_least, equal
 
+CENTER_ARGUMENTS = (
+    Argument("features", "row", gradient=True, learned=True),
+    Argument("label", "label"),
+    Argument("centers", "row", gradient=True, learned=True, batched=False),
+)
+
 ARCFACE_ARGUMENTS = (
     Argument("features", "row", gradient=True, learned=True, scale_free=True),
     Argument("label", "label"),
@@ -20,6 +26,41 @@ ARCFACE_ARGUMENTS = (
 
 
 # Domain
+
+
+@st.composite
+def _features(draw_: st.DrawFn, reach: float) -> dict[str, object]:
+    """Features and centres: moderate, far apart, equal, and near each other but far from 0."""
+    batch, classes = draw_(st.integers(1, 5)), draw_(st.integers(1, 4))
+    size = draw_(st.integers(1, 4))
+    wide = draw.numbers(-reach, reach, [reach, -reach, 1e-30, 1.0])
+    features = draw_(draw.arrays((batch, size), draw.moderate, wide))
+    centers = draw_(draw.arrays((classes, size), draw.moderate, wide))
+    label = draw_(draw.arrays((batch,), st.integers(0, classes - 1), dtype="i8"))
+    near = draw_(st.sampled_from([None, None, 0.0, 2.0**-7]))
+    return {
+        "features": features if near is None else centers[label] * (1 + near),
+        "label": label,
+        "centers": centers,
+        "scale": draw_(draw.numbers(0.0, 4.0, [1.0, 0.0, 2.0**-7])),
+        "balanced": draw_(st.booleans()),
+    }
+
+
+def center_cases(dtype: str) -> SearchStrategy[Case]:
+    """Cases of features (N, D), labels and centres (C, D), whose squares stay inside the type that
+    computes them."""
+    return draw.cases(_features(6e4 if dtype == "float16" else 1e15), dtype)
+
+
+def center_coupled(case: Case) -> bool:
+    """Whether a feature's item depends on the labels of the others."""
+    return bool(case["balanced"])
+
+
+def center_smooth(case: Case) -> bool:
+    """Everywhere; told apart from rounding at moderate numbers."""
+    return all((np.abs(case[name]) <= 8).all() for name in ("features", "centers"))
 
 
 @st.composite
@@ -65,7 +106,82 @@ def arcface_smooth(case: Case) -> bool:
     return all((np.abs(cosine - place) > 0.01).all() for place in places)
 
 
-# Laws
+# Laws of the center loss
+
+
+def nonnegative(trial: Trial) -> None:
+    """Items are at least 0."""
+    at_least(trial.value(), Measured.exact(0.0))
+
+
+def zero_at_the_centers(trial: Trial) -> None:
+    """Features at their centres lose nothing."""
+    at_center = trial.case.changed(features=trial.case["centers"][trial.case["label"]])
+    equal(trial.value(at_center), Measured.exact(0.0))
+
+
+def rotation(trial: Trial) -> None:
+    """Rotating features and centres together changes nothing (by right angles, which every dtype
+    holds)."""
+    random, size = trial.case.random(), trial.case["centers"].shape[1]
+    axes, signs = random.permutation(size), random.choice([-1.0, 1.0], size)
+    rotated = {name: signs * trial.case[name][:, axes] for name in ("features", "centers")}
+    equal(trial.value(trial.case.changed(**rotated)), trial.value())
+
+
+def joint_shift(trial: Trial) -> None:
+    """Adding the same vector to features and centres changes nothing."""
+    grid = {name: np.clip(np.rint(trial.case[name]), -64, 64) for name in ("features", "centers")}
+    shift = trial.case.random().integers(-32, 33, trial.case["centers"].shape[1])
+    moved = {name: rows + shift for name, rows in grid.items()}
+    equal(trial.value(trial.case.changed(**moved)), trial.value(trial.case.changed(**grid)))
+
+
+def gradients_are_opposite(trial: Trial) -> None:
+    """The gradient to a centre is minus the sum of those to the features of its class."""
+    features, centers = trial.gradient("features"), trial.gradient("centers")
+    for name, row in enumerate(trial.case["centers"]):
+        own = trial.case["label"] == name
+        equal(centers[name] + features[own].sum(axis=0), Measured.exact(0 * row))
+
+
+def absent_classes_rest(trial: Trial) -> None:
+    """Classes that are not in the batch get no gradient."""
+    absent = np.setdiff1d(np.arange(len(trial.case["centers"])), trial.case["label"])
+    assume(absent.size > 0)
+    for reduction in ("none", "mean"):
+        got = trial.gradient("centers", reduction=reduction)[absent]
+        equal(got, Measured.exact(0.0))
+
+
+def balance(trial: Trial) -> None:
+    """Balanced, an item is divided by how often its label occurs in the batch."""
+    label = trial.case["label"]
+    occurrences = np.bincount(label)[label]
+    balanced, plain = (trial.value(trial.case.changed(balanced=flag)) for flag in (True, False))
+    equal(occurrences * balanced, plain)
+
+
+def proportional(trial: Trial) -> None:
+    """Doubling the scale doubles the items."""
+    doubled = trial.case.changed(scale=2 * trial.case["scale"])
+    equal(trial.value(doubled), 2.0 * trial.value())
+
+
+CENTER_LAWS = (
+    nonnegative,
+    zero_at_the_centers,
+    rotation,
+    joint_shift,
+    gradients_are_opposite,
+    absent_classes_rest,
+    balance,
+    proportional,
+    options_matter(scale=(0.5, 2.0), balanced=(True, False)),
+)
+
+
+# Laws of ArcFace
 
 
 def _cosine(case: Case) -> tuple[Array, Array]:
@@ -75,11 +191,6 @@ def _cosine(case: Case) -> tuple[Array, Array]:
     own = case["weight"][case["label"]]
     known = case["features"].any(axis=1) & own.any(axis=1)
     return cosines[np.arange(len(case["label"])), case["label"]], known
-
-
-def nonnegative(trial: Trial) -> None:
-    """Items are at least 0."""
-    at_least(trial.value(), Measured.exact(0.0))
 
 
 def no_margin(trial: Trial) -> None:
@@ -174,6 +285,40 @@ def _faces(rng: np.random.Generator, rows: int, classes: int, size: int) -> Case
     return Case(values)
 
 
+def _embedded(rng: np.random.Generator, rows: int, classes: int, size: int) -> Case:
+    """Features scattered around their class's centre."""
+    centers = rng.normal(0, 1, (classes, size))
+    label = rng.integers(0, classes, rows)
+    features = centers[label] + rng.normal(0, 0.5, (rows, size))
+    values = {"features": features, "label": label, "centers": centers}
+    return Case({**values, "scale": 1.0, "balanced": False})
+
+
+CENTER_WORKLOADS = (
+    Workload(
+        "MNIST", "64 digits, 2 dimensions to look at, Wen 2016", 64, lambda r, n: _embedded(r, n, 10, 2)
+    ),
+    Workload(
+        "Market-1501",
+        "64 images, 751 people, 2048 dimensions, arXiv 1903.07071",
+        64,
+        lambda r, n: _embedded(r, n, 751, 2048),
+    ),
+    Workload(
+        "CASIA-WebFace",
+        "256 faces, 10,572 people, 512 dimensions, arXiv 1411.7923",
+        256,
+        lambda r, n: _embedded(r, n, 10_572, 512),
+    ),
+    Workload(
+        "MS1MV2",
+        "512 faces, 85,742 people, 512 dimensions, arXiv 1801.07698",
+        512,
+        lambda r, n: _embedded(r, n, 85_742, 512),
+        gpu=True,
+    ),
+)
+
 ARCFACE_WORKLOADS = (
     Workload("CUB-200", "32 images, 100 classes, 64 dimensions", 32, lambda r, n: _faces(r, n, 100, 64)),
     Workload(
@@ -201,6 +346,22 @@ ARCFACE_WORKLOADS = (
 # Picture
 
 
+def _moved_away(x: Any) -> Case:
+    """A feature at a distance from its centre."""
+    features = np.array([[1.0, 0.0]]) * x
+    values = {"features": features, "label": np.array([0]), "centers": np.zeros((1, 2))}
+    return Case({**values, "scale": 1.0, "balanced": False})
+
+
+CENTER_CURVE = Curve(
+    "distance to the centre",
+    -3,
+    3,
+    _moved_away,
+    {f"scale = {scale}": {"scale": scale} for scale in (0.5, 1.0, 2.0)},
+)
+
+
 def _turned(x: Any) -> Case:
     """A feature at an angle to its class vector, another class at a right angle to that."""
     features = np.array([[np.cos(x), np.sin(x)]])
@@ -223,6 +384,16 @@ ARCFACE_CURVE = Curve(
 
 # Calls that must be refused
 
+CENTER_BAD_CALLS = (
+    BadCall("features", lambda c: {"features": c["features"][0]}, "one axis"),
+    BadCall("features", lambda c: {"features": np.ones(c["features"].shape, int)}, "integers"),
+    BadCall("label", lambda c: {"label": c["label"][:, None]}, "two axes"),
+    BadCall("label", lambda c: {"label": c["label"].astype(float)}, "floats"),
+    BadCall("centers", lambda c: {"centers": c["centers"][:, :-1]}, "other dimensions"),
+    BadCall("centers", lambda c: {"centers": c["centers"][0]}, "one axis"),
+    BadCall("scale", lambda c: {"scale": -0.5}, "below 0"),
+    BadCall("scale", lambda c: {"scale": float("inf")}, "infinite"),
+)
 ARCFACE_BAD_CALLS = (
     BadCall("features", lambda c: {"features": c["features"][0]}, "one axis"),
     BadCall("features", lambda c: {"features": np.ones(c["features"].shape, int)}, "integers"),

@@ -231,7 +231,7 @@ def options_matter(**options: tuple[Any, Any]) -> Callable[[Trial], None]:
                 continue
             error = 100 * (got.budget + changed.budget + got.rounding + changed.rounding)
             matters = np.abs(before.value - after.value) > error
-            matters &= ~(got.overflow & changed.overflow)  # both infinite
+            matters &= ~(got.overflow | changed.overflow)  # infinite, as it may be
             if (matters & (got.value == changed.value)).any():
                 raise Broken(f"{name} has no effect", changed, after)
 

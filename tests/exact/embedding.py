@@ -5,6 +5,18 @@ import numpy as np
 from exact import Array, Number, Numbers, mp, number, numbers, softmax
 
 
+def center(
+    features: Array, label: Array, centers: Array, *, scale: float = 1.0, balanced: bool = False
+) -> Array:
+    """(λ/2) |f - c_y|², over how often y occurs in the batch if balanced."""
+    items = []
+    for feature, own in zip(numbers(features), label, strict=True):
+        squares = [(x - y) ** 2 for x, y in zip(feature, numbers(centers)[own], strict=True)]
+        times = sum(other == own for other in label) if balanced else 1
+        items.append(number(scale) / 2 * sum(squares) / int(times))
+    return np.array(items, dtype=object)
+
+
 def _angle(first: Numbers, second: Numbers) -> Number:
     """The angle between two vectors; a right one where either is zero."""
     dot = sum(x * y for x, y in zip(first, second, strict=True))

@@ -7,6 +7,65 @@ from oracles import embedding
 from truths import EMPTY, INF, NAN, NO_LABELS, Arguments, Gradient, KernelTruth, LossTruth, random
 
 
+def center_cases() -> dict[str, Arguments]:
+    generator = random(9)
+    features, centers = generator.normal(size=(6, 4)), generator.normal(size=(5, 4))
+    label = np.array([0, 4, 1, 3, 3, 3])
+    anywhere = {"features": features, "label": label, "centers": centers}
+    return {
+        "anywhere": anywhere,
+        "balanced": {**anywhere, "balanced": True},
+        **{f"scale {s}": {**anywhere, "scale": s, "balanced": s > 1} for s in (0.0, 0.003, 7.0)},
+        "at the centres": {**anywhere, "features": centers[label]},
+        "near the centres": {**anywhere, "features": centers[label] * (1 + 1e-9)},
+        "far from 0": {**anywhere, "features": features + 1e6, "centers": centers + 1e6},
+        "far apart": {**anywhere, "features": features * 1e15, "balanced": True},
+        "tiny": {**anywhere, "features": features * 1e-20, "centers": centers * 1e-20},
+        "one class": {**anywhere, "label": 0 * label, "centers": centers[:1], "balanced": True},
+    }
+
+
+def center_gradients() -> dict[str, Gradient]:
+    cases, rows = center_cases(), ("features", "centers")
+    return {case: Gradient(arguments=cases[case], along=rows) for case in ("anywhere", "balanced")}
+
+
+CENTER = LossTruth(
+    name="center",
+    oracle=embedding.center,
+    items=embedding.center_items,
+    definition=exact.embedding.center,
+    cases=center_cases(),
+    nothing={
+        "no features": ({"features": EMPTY, "label": NO_LABELS, "centers": np.eye(3)}, (0,)),
+        "no features, balanced": (
+            {"features": EMPTY, "label": NO_LABELS, "centers": np.eye(3), "balanced": True},
+            (0,),
+        ),
+    },
+    gradients=center_gradients(),
+    accepted={"features": np.eye(3), "label": np.array([0, 1, 1]), "centers": np.ones((2, 3))},
+    bad_values={
+        "features": [np.zeros(3), np.zeros((3, 3, 1)), [[NAN] * 3] * 3, [[INF] * 3] * 3],
+        "label": [np.zeros((3, 1), int), np.zeros(2, int), [0, 0, 2], [0, -1, 0]],
+        "centers": [
+            np.ones(3),
+            np.ones((0, 3)),
+            np.ones((2, 4)),
+            [[0, NAN, 0]] * 2,
+            [[1, -INF, 1]] * 2,
+        ],
+        "scale": [-1e-9, INF, NAN],
+    },
+    wrong_types={
+        "features": [np.zeros((3, 3), complex)],
+        "label": [np.zeros(3), np.zeros(3, bool)],
+        "centers": [np.ones((2, 3), object)],
+        "scale": ["1", True],
+    },
+)
+
+
 def turned(angles: list[float]) -> Arguments:
     """A feature at each angle from its own class vector, and another class."""
     features = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
@@ -100,4 +159,4 @@ ARCFACE = LossTruth(
     },
 )
 
-TRUTHS: tuple[KernelTruth, ...] = (ARCFACE,)
+TRUTHS: tuple[KernelTruth, ...] = (CENTER, ARCFACE)
