@@ -84,7 +84,7 @@ def _run(features: nn.Sequential, image: Tensor, layers: Sequence[str]) -> Itera
         if not left:
             return
         in_place = any(getattr(part, "inplace", False) for part in module.modules())
-        if in_place and any(_share_memory(x, other) for other in given):
+        if in_place and (x._is_view() or any(x is other for other in given)):
             x = x.clone()
         state = (*module.named_parameters(), *module.named_buffers())
         x = functional_call(module, {name: wide(tensor.detach()) for name, tensor in state}, (x,))
@@ -92,10 +92,6 @@ def _run(features: nn.Sequential, image: Tensor, layers: Sequence[str]) -> Itera
             left.remove(name)
             given.append(x)
             yield name, x
-
-
-def _share_memory(first: Tensor, second: Tensor) -> bool:
-    return first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()
 
 
 def vgg_content_naive(

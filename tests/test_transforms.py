@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.testing import assert_close
+from torch.utils._pytree import tree_map
 
 from lossproof import CATALOG
 from lossproof.cases import generated
@@ -34,13 +35,12 @@ def _call(loss: Loss, case: Case, reduction: str) -> Call:
     """The variant as a function of its tensors in order, their names, and the case's tensors."""
     tensors = tensors_of(loss, case, torch.float64, "cpu")
     names = list(tensors)
-    positional = [a.name for a in loss.known_arguments(case) if not a.optional]
-    _, options = loss.split(case, {**case.values, **tensors})
+    call = loss.torch_call(case, tensors)
 
     def function(*given: Tensor) -> Tensor:
-        now = dict(zip(names, given, strict=True))
-        first = [now.pop(name) for name in positional]
-        return loss.variants["vectorized"](*first, **{**options, **now}, reduction=reduction)
+        now = {id(tensor): new for tensor, new in zip(tensors.values(), given, strict=True)}
+        positional, options = tree_map(lambda value: now.get(id(value), value), call)
+        return loss.variants["vectorized"](*positional, **options, reduction=reduction)
 
     return function, names, tensors
 
