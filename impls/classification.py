@@ -1,5 +1,7 @@
 """Variants of the classification losses."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -22,7 +24,25 @@ from impls.compiled import Compiled, graph_input, number
 # Cross entropy: -w_t (1-ε) log p_t - (ε/C) Σ_k w_k log p_k
 
 
-def _check_softmax(
+def _check_rows(logits: Tensor, target: Tensor, ignore_index: int, reduction: str) -> None:
+    """Logits (N, C, *) and int64 labels (N, *)."""
+    require_floats(logits=logits)
+    is_batch = logits.ndim >= 2 and logits.shape[1] >= 1
+    require(is_batch, "logits", "shape (N, C, *)", tuple(logits.shape))
+    require_labels("target", target, (logits.shape[0], *logits.shape[2:]))
+    if not isinstance(ignore_index, int):
+        raise TypeError(f"ignore_index: expected int, got {type(ignore_index).__name__}")
+    require_reduction(reduction)
+
+
+def _check_class_weights(name: str, weights: Tensor | None, logits: Tensor) -> None:
+    """None, or a number for each class."""
+    if weights is not None:
+        require_floats(logits=logits, **{name: weights})
+        require_shape(name, weights, logits.shape[1:2])
+
+
+def _check_cross_entropy(
     logits: Tensor,
     target: Tensor,
     weight: Tensor | None,
@@ -30,17 +50,9 @@ def _check_softmax(
     ignore_index: int,
     reduction: str,
 ) -> None:
-    require_floats(logits=logits)
-    is_batch = logits.ndim >= 2 and logits.shape[1] >= 1
-    require(is_batch, "logits", "shape (N, C, *)", tuple(logits.shape))
-    require_labels("target", target, (logits.shape[0], *logits.shape[2:]))
-    if weight is not None:
-        require_floats(logits=logits, weight=weight)
-        require_shape("weight", weight, logits.shape[1:2])
+    _check_rows(logits, target, ignore_index, reduction)
+    _check_class_weights("weight", weight, logits)
     require_number("label_smoothing", label_smoothing, 0, 1)
-    if not isinstance(ignore_index, int):
-        raise TypeError(f"ignore_index: expected int, got {type(ignore_index).__name__}")
-    require_reduction(reduction)
 
 
 def _reduce_weighted(items: Tensor, total: Tensor, reduction: str, dtype: torch.dtype) -> Tensor:
@@ -61,7 +73,7 @@ def cross_entropy_naive(
     reduction: str = "mean",
 ) -> Tensor:
     """Softmax cross entropy, one item at a time."""
-    _check_softmax(logits, target, weight, label_smoothing, ignore_index, reduction)
+    _check_cross_entropy(logits, target, weight, label_smoothing, ignore_index, reduction)
     classes = logits.shape[1]
     rows = wide(logits).movedim(1, -1).reshape(-1, classes)
     rows = rows.masked_fill((target == ignore_index).reshape(-1, 1), 0)
@@ -101,7 +113,7 @@ def cross_entropy_native(
     reduction: str = "mean",
 ) -> Tensor:
     """torch.nn.functional.cross_entropy, safe against ignored NaN and an empty mean."""
-    _check_softmax(logits, target, weight, label_smoothing, ignore_index, reduction)
+    _check_cross_entropy(logits, target, weight, label_smoothing, ignore_index, reduction)
     class_weight = None if weight is None else wide(weight).detach()
     ignored = target == ignore_index
     # torch multiplies ignored gradients by 0, which leaves their NaN and inf
@@ -158,13 +170,40 @@ def cross_entropy_vectorized(
     reduction: str = "mean",
 ) -> Tensor:
     """Softmax cross entropy from log_softmax and a gather."""
-    _check_softmax(logits, target, weight, label_smoothing, ignore_index, reduction)
+    _check_cross_entropy(logits, target, weight, label_smoothing, ignore_index, reduction)
     smoothing = label_smoothing if label_smoothing > 0 else None
     items, total = _cross_entropy(logits, target, weight, smoothing, ignore_index)
     return _reduce_weighted(items, total, reduction, logits.dtype)
 
 
 _compiled_cross_entropy = Compiled(_cross_entropy, graphs=32)
+
+
+def _fused_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    label_smoothing: float,
+    ignore_index: int,
+) -> tuple[Tensor, Tensor]:
+    """What :func:`_cross_entropy` gives, compiled: a graph each for (N, C) and for (N, C, S).
+
+    Absent weights come as ones and ignore_index as a tensor, so that they need no graph of their own.
+    """
+    batch, classes = logits.shape[:2]
+    if classes < 2 or target.numel() < 2:
+        smoothing = label_smoothing if label_smoothing > 0 else None
+        return _cross_entropy(logits, target, weight, smoothing, ignore_index)
+    spatial = target.numel() // batch
+    shape = (spatial,) if spatial > 1 else ()
+    items, total = _compiled_cross_entropy(
+        graph_input(logits, batch, classes, *shape),
+        graph_input(target, batch, *shape),
+        logits.new_ones(classes) if weight is None else weight.detach(),
+        number(label_smoothing),
+        torch.tensor(ignore_index),
+    )
+    return items.reshape(target.shape), total
 
 
 def cross_entropy_fused(
@@ -176,40 +215,379 @@ def cross_entropy_fused(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
-    """The items compiled: a graph each for (N, C) and for (N, C, S).
+    """The items compiled; what is left has one number an item."""
+    _check_cross_entropy(logits, target, weight, label_smoothing, ignore_index, reduction)
+    items, total = _fused_cross_entropy(logits, target, weight, label_smoothing, ignore_index)
+    return _reduce_weighted(items, total, reduction, logits.dtype)
 
-    Absent weights come as ones and ignore_index as a tensor, so that they need no graph of their own.
+
+# Binary cross entropies on logits: a t softplus(-x) + b (1-t) softplus(x)
+
+
+def _check_pair(name: str, values: Tensor, target: Tensor, reduction: str) -> None:
+    """Floats of one dtype and shape."""
+    require_floats(**{name: values}, target=target)
+    require_shape("target", target, values.shape)
+    require_reduction(reduction)
+
+
+def _check_binary(logits: Tensor, target: Tensor, pos_weight: float, reduction: str) -> None:
+    _check_pair("logits", logits, target, reduction)
+    require_number("pos_weight", pos_weight, 0, float("inf"))
+    require(0 < pos_weight < float("inf"), "pos_weight", "a finite number above 0", pos_weight)
+
+
+def _one_binary(x: Tensor, t: Tensor, positive: float | Tensor, negative: float | Tensor) -> Tensor:
+    """One item, its logarithms of σ(x) and 1-σ(x) = σ(-x) taken without σ."""
+    return -(positive * t * F.logsigmoid(x) + negative * (1 - t) * F.logsigmoid(-x))
+
+
+def _naive_binary(
+    logits: Tensor,
+    target: Tensor,
+    positive: float | Tensor,
+    negative: float | Tensor,
+    reduction: str,
+) -> Tensor:
+    pairs = zip(wide(logits).reshape(-1), wide(target).detach().reshape(-1), strict=True)
+    items = [_one_binary(x, t, positive, negative) for x, t in pairs]
+    losses = collect(items, logits.shape, logits)
+    return reduce(losses, divisor_of(reduction, len(items)), logits.dtype)
+
+
+def binary_cross_entropy_naive(
+    logits: Tensor, target: Tensor, *, pos_weight: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """-[ω t log σ(x) + (1-t) log σ(-x)], one item at a time."""
+    _check_binary(logits, target, pos_weight, reduction)
+    return _naive_binary(logits, target, pos_weight, 1.0, reduction)
+
+
+def binary_cross_entropy_native(
+    logits: Tensor, target: Tensor, *, pos_weight: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """torch.nn.functional.binary_cross_entropy_with_logits, of the positives and of the negatives.
+
+    In one call torch takes log σ(x) from (1-t) x, which rounds the small loss of a sure negative to
+    the spacing of its logit.
     """
-    _check_softmax(logits, target, weight, label_smoothing, ignore_index, reduction)
-    batch, classes = logits.shape[:2]
-    if classes < 2 or target.numel() < 2:
-        smoothing = label_smoothing if label_smoothing > 0 else None
-        items, total = _cross_entropy(logits, target, weight, smoothing, ignore_index)
+    _check_binary(logits, target, pos_weight, reduction)
+    x, t = wide(logits), wide(target).detach()
+    ones, how = torch.ones_like(x), "none" if reduction == "none" else "sum"
+    binary = F.binary_cross_entropy_with_logits
+    positives = binary(x, ones, weight=pos_weight * t, reduction=how)
+    negatives = binary(-x, ones, weight=1 - t, reduction=how)
+    divisor = divisor_of(reduction, logits.numel()) or 1.0
+    return ((positives + negatives) / divisor).to(logits.dtype)
+
+
+def _binary(
+    logits: Tensor,
+    target: Tensor,
+    positive: float | Tensor,
+    negative: float | Tensor,
+    divisor: Divisor,
+) -> Tensor:
+    """Both softplus in one logarithm: that of |x| is |x| more than that of -|x|."""
+    x, t = wide(logits), wide(target).detach()
+    of_one, of_zero = positive * t, negative * (1 - t)
+    below = x < 0
+    size = torch.where(below, -x, x)  # |x|, but with a slope of 1 at 0
+    items = size * torch.where(below, of_one, of_zero) - (of_one + of_zero) * F.logsigmoid(size)
+    return reduce(items, divisor, logits.dtype)
+
+
+def binary_cross_entropy_vectorized(
+    logits: Tensor, target: Tensor, *, pos_weight: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """-[ω t log σ(x) + (1-t) log σ(-x)] on whole tensors."""
+    _check_binary(logits, target, pos_weight, reduction)
+    return _binary(logits, target, pos_weight, 1.0, divisor_of(reduction, logits.numel()))
+
+
+_compiled_binary = Compiled(_binary, graphs=32)
+
+
+def _fused_binary(
+    logits: Tensor,
+    target: Tensor,
+    positive: float | Tensor,
+    negative: float | Tensor,
+    reduction: str,
+) -> Tensor:
+    """The vectorized form, compiled; fewer than two elements are not worth a graph."""
+    divisor = divisor_of(reduction, logits.numel())
+    if logits.numel() < 2:
+        return _binary(logits, target, positive, negative, divisor)
+    weights = (w.double() if isinstance(w, Tensor) else number(w) for w in (positive, negative))
+    result = _compiled_binary(
+        graph_input(logits, -1),
+        graph_input(target.detach(), -1),
+        *weights,
+        None if divisor is None else number(divisor),
+    )
+    return result.reshape(logits.shape) if divisor is None else result
+
+
+def binary_cross_entropy_fused(
+    logits: Tensor, target: Tensor, *, pos_weight: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """The vectorized form, compiled."""
+    _check_binary(logits, target, pos_weight, reduction)
+    return _fused_binary(logits, target, pos_weight, 1.0, reduction)
+
+
+# Log loss: -[t log p + (1-t) log(1-p)], each logarithm at least -100
+
+LOG_FLOOR = -100.0
+
+
+def _one_log_loss(p: Tensor, t: Tensor) -> Tensor:
+    """One item; where a probability is 0 its logarithm is the floor, without a slope."""
+    log_p = torch.log(p).clamp(min=LOG_FLOOR) if p > 0 else 0 * p + LOG_FLOOR
+    log_not_p = torch.log1p(-p).clamp(min=LOG_FLOOR) if p < 1 else 0 * p + LOG_FLOOR
+    return -(t * log_p + (1 - t) * log_not_p)
+
+
+def log_loss_naive(probs: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """-[t log p + (1-t) log(1-p)], one item at a time."""
+    _check_pair("probs", probs, target, reduction)
+    pairs = zip(wide(probs).reshape(-1), wide(target).detach().reshape(-1), strict=True)
+    items = [_one_log_loss(p, t) for p, t in pairs]
+    losses = collect(items, probs.shape, probs)
+    return reduce(losses, divisor_of(reduction, len(items)), probs.dtype)
+
+
+def log_loss_native(probs: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """torch.nn.functional.binary_cross_entropy, widened, with an empty mean of 0."""
+    _check_pair("probs", probs, target, reduction)
+    how = "none" if reduction == "none" else "sum"
+    with torch.autocast(probs.device.type, enabled=False):  # which torch refuses on GPUs
+        result = F.binary_cross_entropy(wide(probs), wide(target).detach(), reduction=how)
+    return (result / (divisor_of(reduction, probs.numel()) or 1.0)).to(probs.dtype)
+
+
+def _log_loss(probs: Tensor, target: Tensor, divisor: Divisor) -> Tensor:
+    p, t = wide(probs), wide(target).detach()
+    log_p = torch.log(torch.where(p > 0, p, 1)).clamp(min=LOG_FLOOR)
+    log_not_p = torch.log1p(-torch.where(p < 1, p, 0)).clamp(min=LOG_FLOOR)
+    log_p = torch.where(p > 0, log_p, LOG_FLOOR)
+    log_not_p = torch.where(p < 1, log_not_p, LOG_FLOOR)
+    return reduce(-(t * log_p + (1 - t) * log_not_p), divisor, probs.dtype)
+
+
+def log_loss_vectorized(probs: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """-[t log p + (1-t) log(1-p)] on whole tensors."""
+    _check_pair("probs", probs, target, reduction)
+    return _log_loss(probs, target, divisor_of(reduction, probs.numel()))
+
+
+_compiled_log_loss = Compiled(_log_loss, graphs=32)
+
+
+def log_loss_fused(probs: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """The vectorized form, compiled; fewer than two elements are not worth a graph."""
+    _check_pair("probs", probs, target, reduction)
+    divisor = divisor_of(reduction, probs.numel())
+    if probs.numel() < 2:
+        return _log_loss(probs, target, divisor)
+    scale = None if divisor is None else number(divisor)
+    result = _compiled_log_loss(graph_input(probs, -1), graph_input(target.detach(), -1), scale)
+    return result.reshape(probs.shape) if divisor is None else result
+
+
+# Balanced cross entropy: the binary form with β for the positives and 1-β for the negatives
+
+
+def _check_balanced(logits: Tensor, target: Tensor, beta: float | None, reduction: str) -> None:
+    _check_pair("logits", logits, target, reduction)
+    if beta is not None:
+        require_number("beta", beta, 0, 1)
+
+
+def _balance(target: Tensor, beta: float | None) -> tuple[float | Tensor, float | Tensor]:
+    """β and 1-β, each a mean of its own where beta is None: 1 - mean(t) would lose digits."""
+    if beta is not None:
+        return beta, 1 - beta
+    t = wide(target).detach()
+    return (1 - t).mean(), t.mean()
+
+
+def balanced_cross_entropy_naive(
+    logits: Tensor, target: Tensor, *, beta: float | None = None, reduction: str = "mean"
+) -> Tensor:
+    """-[β t log σ(x) + (1-β)(1-t) log σ(-x)], one item at a time."""
+    _check_balanced(logits, target, beta, reduction)
+    return _naive_binary(logits, target, *_balance(target, beta), reduction)
+
+
+def balanced_cross_entropy_vectorized(
+    logits: Tensor, target: Tensor, *, beta: float | None = None, reduction: str = "mean"
+) -> Tensor:
+    """-[β t log σ(x) + (1-β)(1-t) log σ(-x)] on whole tensors."""
+    _check_balanced(logits, target, beta, reduction)
+    divisor = divisor_of(reduction, logits.numel())
+    return _binary(logits, target, *_balance(target, beta), divisor)
+
+
+def balanced_cross_entropy_fused(
+    logits: Tensor, target: Tensor, *, beta: float | None = None, reduction: str = "mean"
+) -> Tensor:
+    """The vectorized form, compiled; β of the batch is taken before."""
+    _check_balanced(logits, target, beta, reduction)
+    return _fused_binary(logits, target, *_balance(target, beta), reduction)
+
+
+# Softmax focal loss: -α_t (1-q)^γ log q, q = s + (1-2s) p_t
+
+
+def _check_softmax_focal(
+    logits: Tensor,
+    target: Tensor,
+    gamma: float,
+    alpha: Tensor | None,
+    smoothing: float,
+    ignore_index: int,
+    reduction: str,
+) -> None:
+    _check_rows(logits, target, ignore_index, reduction)
+    require_number("gamma", gamma, 0, float("inf"))
+    _check_class_weights("alpha", alpha, logits)
+    require_number("smoothing", smoothing, 0, 0.5)
+    require(smoothing < 0.5, "smoothing", "a number below 0.5", smoothing)
+
+
+def _focal(log_p: Tensor, others: Tensor, gamma: float | Tensor, smoothing: Tensor) -> Tensor:
+    """-(1-q)^γ log q from log p_t and 1-p_t.
+
+    log(1-q) is taken from whichever of q and 1-q is small, so that γ times it is exact, and stays
+    finite where the power's slope does not.
+    """
+    sure = 1 - 2 * smoothing
+    q, rest = smoothing + sure * log_p.exp(), smoothing + sure * others
+    log_q = torch.logaddexp(torch.log(smoothing), torch.log(sure) + log_p)
+    from_rest = torch.log(rest.clamp(min=torch.finfo(rest.dtype).tiny))
+    log_rest = torch.where(q < 0.5, torch.log1p(-q.clamp(max=0.75)), from_rest)
+    return -torch.exp(gamma * log_rest) * log_q
+
+
+def _class_weights_of(target: Tensor, alpha: Tensor | None, ignored: Tensor, like: Tensor) -> Tensor:
+    """Each item's class weight; 0 for ignored ones."""
+    kept = (~ignored).to(like.dtype)
+    if alpha is None:
+        return kept
+    return kept * wide(alpha).detach()[torch.where(ignored, 0, target)]
+
+
+def _one_softmax_focal(log_probability: Tensor, label: int, gamma: float, smoothing: float) -> Tensor:
+    """One item without its weight, 1-p_t as the sum of the other probabilities."""
+    p, sure = log_probability.exp(), 1 - 2 * smoothing
+    q = smoothing + sure * p[label]
+    rest = smoothing + sure * (p[:label].sum() + p[label + 1 :].sum())
+    log_q = log_probability[label]
+    if smoothing > 0:
+        log_q = torch.logaddexp(log_q + math.log(sure), log_q.new_tensor(math.log(smoothing)))
+    if rest == 0:
+        return -log_q if gamma == 0 else 0 * log_q
+    log_rest = torch.log1p(-q) if q < 0.5 else torch.log(rest)
+    return -torch.exp(gamma * log_rest) * log_q
+
+
+def softmax_focal_naive(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    gamma: float = 2.0,
+    alpha: Tensor | None = None,
+    smoothing: float = 0.0,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """-α_t (1-q)^γ log q, one item at a time."""
+    _check_softmax_focal(logits, target, gamma, alpha, smoothing, ignore_index, reduction)
+    classes = logits.shape[1]
+    rows = wide(logits).movedim(1, -1).reshape(-1, classes)
+    rows = rows.masked_fill((target == ignore_index).reshape(-1, 1), 0)
+    class_weight = rows.new_ones(classes) if alpha is None else wide(alpha).detach()
+    items = []
+    for row, label in zip(rows, target.reshape(-1), strict=True):
+        if label == ignore_index:
+            items.append(0 * row.sum())
+            continue
+        shifted = row - row.max().detach()
+        log_probability = shifted - torch.log(torch.exp(shifted).sum())
+        item = _one_softmax_focal(log_probability, int(label), gamma, smoothing)
+        items.append(class_weight[label] * item)
+    losses = collect(items, target.shape, logits)
+    total = (target != ignore_index).sum().to(losses.dtype)
+    return _reduce_weighted(losses, total, reduction, logits.dtype)
+
+
+def softmax_focal_vectorized(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    gamma: float = 2.0,
+    alpha: Tensor | None = None,
+    smoothing: float = 0.0,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """-α_t (1-q)^γ log q with 1-p_t from the other classes' probabilities."""
+    _check_softmax_focal(logits, target, gamma, alpha, smoothing, ignore_index, reduction)
+    ignored = target == ignore_index
+    rows = wide(logits).masked_fill(ignored.unsqueeze(1), 0)
+    log_probability = F.log_softmax(_shifted(rows), dim=1)
+    label = torch.where(ignored, 0, target).unsqueeze(1)
+    log_p = log_probability.gather(1, label).squeeze(1)
+    others = log_probability.exp().scatter(1, label, 0).sum(dim=1)
+    weight = _class_weights_of(target, alpha, ignored, log_p)
+    items = weight * _focal(log_p, others, gamma, number(smoothing))
+    return _reduce_weighted(items, (~ignored).to(items.dtype).sum(), reduction, logits.dtype)
+
+
+def _focal_of_cross_entropy(entropy: Tensor, weight: Tensor, gamma: Tensor, smoothing: Tensor) -> Tensor:
+    """Weighted focal items from items of cross entropy, -log p_t."""
+    return weight * _focal(-entropy, -torch.expm1(-entropy), gamma, smoothing)
+
+
+_compiled_focal_of_cross_entropy = Compiled(_focal_of_cross_entropy, graphs=8)
+
+
+def softmax_focal_fused(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    gamma: float = 2.0,
+    alpha: Tensor | None = None,
+    smoothing: float = 0.0,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """-log p_t from cross entropy's graphs, the rest from one of its own, which sees no classes."""
+    _check_softmax_focal(logits, target, gamma, alpha, smoothing, ignore_index, reduction)
+    ignored = target == ignore_index
+    entropy, total = _fused_cross_entropy(logits, target, None, 0.0, ignore_index)
+    weight = _class_weights_of(target, alpha, ignored, entropy)
+    settings = (number(gamma), number(smoothing))
+    if target.numel() < 2:
+        items = _focal_of_cross_entropy(entropy, weight, *settings)
     else:
-        spatial = target.numel() // batch
-        shape = (spatial,) if spatial > 1 else ()
-        items, total = _compiled_cross_entropy(
-            graph_input(logits, batch, classes, *shape),
-            graph_input(target, batch, *shape),
-            logits.new_ones(classes) if weight is None else weight.detach(),
-            number(label_smoothing),
-            torch.tensor(ignore_index),
-        )
-    return _reduce_weighted(items.reshape(target.shape), total, reduction, logits.dtype)
+        flat = (graph_input(entropy, -1), graph_input(weight, -1))
+        items = _compiled_focal_of_cross_entropy(*flat, *settings).reshape(target.shape)
+    return _reduce_weighted(items, total, reduction, logits.dtype)
 
 
 # Sigmoid focal loss: α_t (1-p_t)^γ BCE(x, t)
 
 
-def _check_focal(
+def _check_sigmoid_focal(
     logits: Tensor, target: Tensor, gamma: float, alpha: float | None, reduction: str
 ) -> None:
-    require_floats(logits=logits, target=target)
-    require_shape("target", target, logits.shape)
+    _check_pair("logits", logits, target, reduction)
     require_number("gamma", gamma, 0, float("inf"))
     if alpha is not None:
         require_number("alpha", alpha, 0, 1)
-    require_reduction(reduction)
 
 
 def _one_focal(x: Tensor, t: Tensor, gamma: float, alpha: float | None) -> Tensor:
@@ -233,7 +611,7 @@ def sigmoid_focal_naive(
     reduction: str = "mean",
 ) -> Tensor:
     """α_t (1-p_t)^γ BCE, one item at a time."""
-    _check_focal(logits, target, gamma, alpha, reduction)
+    _check_sigmoid_focal(logits, target, gamma, alpha, reduction)
     pairs = zip(wide(logits).reshape(-1), wide(target).detach().reshape(-1), strict=True)
     items = [_one_focal(x, t, gamma, alpha) for x, t in pairs]
     losses = collect(items, logits.shape, logits)
@@ -279,7 +657,7 @@ def sigmoid_focal_vectorized(
     reduction: str = "mean",
 ) -> Tensor:
     """α_t (1-p_t)^γ BCE on whole tensors."""
-    _check_focal(logits, target, gamma, alpha, reduction)
+    _check_sigmoid_focal(logits, target, gamma, alpha, reduction)
     divisor = divisor_of(reduction, logits.numel())
     return _sigmoid_focal(logits, target, gamma, *_alpha_line(alpha), divisor)
 
@@ -296,7 +674,7 @@ def sigmoid_focal_fused(
     reduction: str = "mean",
 ) -> Tensor:
     """The vectorized form, compiled; fewer than two elements are not worth a graph."""
-    _check_focal(logits, target, gamma, alpha, reduction)
+    _check_sigmoid_focal(logits, target, gamma, alpha, reduction)
     divisor = divisor_of(reduction, logits.numel())
     slope, start = _alpha_line(alpha)
     if logits.numel() < 2:

@@ -289,7 +289,7 @@ def _check_exp_log(
 
 def _one_power(odds: Tensor, gamma: float) -> Tensor:
     """(-log q)^γ of a probability q = σ(-odds), which below e⁻³⁷ is exp(γ · odds)."""
-    return torch.exp(gamma * odds) if odds < TINY else (-F.logsigmoid(-odds)) ** gamma
+    return torch.exp(gamma * odds) if odds < TINY else torch.logaddexp(odds, 0 * odds) ** gamma
 
 
 def _one_exp_log(
@@ -352,7 +352,8 @@ def _exp_log_parts(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Of (N, C, S): per class log(Σp(1-g) + Σ(1-p)g) and Σpg, and per sample Σ v_t (-log p_t)^γc.
 
-    The most likely class's logit is taken off all others, so that 1-p is never a difference.
+    The most likely class's logit is taken off all others, so that 1-p is never a difference. The
+    gradient of torch's logsigmoid is one, where it is small, so there is none.
     """
     x = wide(logits)
     classes = torch.arange(x.shape[1], device=x.device)[:, None]
@@ -360,9 +361,10 @@ def _exp_log_parts(
     is_top = x.detach().argmax(1, keepdim=True) == classes
     shifted = x - torch.where(is_top, x, 0).sum(1, keepdim=True)
     others = torch.where(is_top, NEVER, shifted).logsumexp(1, keepdim=True)
-    log_p = shifted + F.logsigmoid(-others)
+    normalizer = torch.log1p(torch.exp(others))  # of at most C: no overflow
+    log_p = shifted - normalizer
     p = torch.exp(log_p)
-    log_rest = torch.where(is_top, F.logsigmoid(others), torch.log1p(-torch.where(is_top, 0, p)))
+    log_rest = torch.where(is_top, others - normalizer, torch.log1p(-torch.where(is_top, 0, p)))
     both = torch.where(is_target, p, 0).sum(2)
     log_wrong = torch.where(is_target, log_rest, log_p).logsumexp(2)
     own = torch.where(is_target, log_p, 0).sum(1)
@@ -381,7 +383,7 @@ def _exp_log(
     """Items from the parts: -log D = log(1 + wrong / (2I+1))."""
     log_wrong, both, cross = parts
     log_odds = log_wrong - torch.log1p(2 * both)
-    dice = _power(-F.logsigmoid(-log_odds), log_odds, gamma_dice)
+    dice = _power(torch.log1p(torch.exp(log_odds)), log_odds, gamma_dice)
     return weight_dice * dice.mean(1) + weight_cross * cross / max(voxels, 1)
 
 

@@ -38,6 +38,85 @@ def cross_entropy_published_floor(
     return items.sum() / class_weight[target[kept]].sum()
 
 
+def binary_cross_entropy_mistaken_second_sigmoid(
+    logits: Tensor, target: Tensor, *, pos_weight: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """Takes probabilities for logits: the sigmoid is applied twice."""
+    weight = logits.new_tensor(pos_weight)
+    return F.binary_cross_entropy_with_logits(
+        torch.sigmoid(logits), target, pos_weight=weight, reduction=reduction
+    )
+
+
+def log_loss_mistaken_epsilon(probs: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """log(p + 1e-7): below 0 where the answer is right, and at most 16.1."""
+    log_p, log_not_p = torch.log(probs + 1e-7), torch.log(1 - probs + 1e-7)
+    return _reduce(-(target * log_p + (1 - target) * log_not_p), reduction)
+
+
+def balanced_cross_entropy_mistaken_ratio(
+    logits: Tensor, target: Tensor, *, beta: float | None = None, reduction: str = "mean"
+) -> Tensor:
+    """The positives weighted by β/(1-β), and all by 1-β: NaN where there are no positives (β = 1)."""
+    share = 1 - target.mean() if beta is None else target.new_tensor(beta)
+    ratio = share / (1 - share)
+    items = F.binary_cross_entropy_with_logits(logits, target, pos_weight=ratio, reduction="none")
+    return _reduce((1 - share) * items, reduction)
+
+
+def _plain_focal(
+    logits: Tensor, target: Tensor, gamma: float, smoothing: float, ignore_index: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Items without class weights, one after the other, their labels, and which are kept."""
+    kept = (target != ignore_index).reshape(-1)
+    label = torch.where(kept, target.reshape(-1), 0)
+    rows = logits.movedim(1, -1).reshape(-1, logits.shape[1]).masked_fill(~kept[:, None], 0)
+    p = torch.softmax(rows, 1).gather(1, label[:, None])[:, 0]
+    q = smoothing + (1 - 2 * smoothing) * p
+    return -((1 - q) ** gamma) * torch.log(q), label, kept
+
+
+def softmax_focal_published_outer_product(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    gamma: float = 2.0,
+    alpha: Tensor | None = None,
+    smoothing: float = 0.0,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """Class weights indexed to (N, 1, 1) and multiplied with items (N,): every weight meets every
+    item, and the mean is that of the weights times that of the items."""
+    items, label, kept = _plain_focal(logits, target, gamma, smoothing, ignore_index)
+    items = torch.where(kept, items, 0)
+    if alpha is None:
+        return _reduce(items.reshape(target.shape), reduction)
+    return _reduce(alpha[label].reshape(-1, 1, 1) * items, reduction)
+
+
+def softmax_focal_published_overwritten_weights(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    gamma: float = 2.0,
+    alpha: Tensor | None = None,
+    smoothing: float = 0.0,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """Stores the gathered class weights where the class weights were, so that the next call, with
+    the same vector, takes them for those of the classes."""
+    items, label, kept = _plain_focal(logits, target, gamma, smoothing, ignore_index)
+    if alpha is not None:
+        gathered = alpha[label]
+        items = gathered * items
+        stored = min(len(alpha), len(gathered))
+        alpha[:stored] = gathered[:stored]
+    items = torch.where(kept, items, 0).reshape(target.shape)
+    return items.sum() / kept.sum() if reduction == "mean" else _reduce(items, reduction)
+
+
 def sigmoid_focal_published_log_of_sigmoid(
     logits: Tensor,
     target: Tensor,

@@ -35,8 +35,8 @@ _ROWS = (
         items=classification_oracles.cross_entropy_items,
         divisor=classification_oracles.cross_entropy_divisor,
         arguments=classification.SOFTMAX_ARGUMENTS,
-        smooth=classification.smooth_softmax,
-        cases=classification.softmax_cases,
+        smooth=classification.smooth,
+        cases=classification.cross_entropy_cases,
         variants={
             "native": classification_impls.cross_entropy_native,
             "naive": classification_impls.cross_entropy_naive,
@@ -48,6 +48,131 @@ _ROWS = (
         workloads=classification.CROSS_ENTROPY_WORKLOADS,
         bad_calls=classification.CROSS_ENTROPY_BAD_CALLS,
         curve=classification.CROSS_ENTROPY_CURVE,
+    ),
+    Loss(
+        name="binary_cross_entropy",
+        formula="-[ω t log σ(x) + (1-t) log σ(-x)]",
+        conventions="Takes logits; pos_weight ω is one number for all; the mean counts items.",
+        elsewhere=(
+            "torch takes a tensor for pos_weight, and rounds the loss of a sure negative to the "
+            "spacing of its logit; Keras takes probabilities unless told otherwise."
+        ),
+        paper="Cox 1958, J. R. Stat. Soc. B 20",
+        oracle=classification_oracles.binary_cross_entropy,
+        items=classification_oracles.binary_cross_entropy_items,
+        arguments=classification.SIGMOID_ARGUMENTS,
+        smooth=classification.smooth,
+        cases=classification.binary_cases,
+        variants={
+            "native": classification_impls.binary_cross_entropy_native,
+            "naive": classification_impls.binary_cross_entropy_naive,
+            "vectorized": classification_impls.binary_cross_entropy_vectorized,
+            "fused": classification_impls.binary_cross_entropy_fused,
+        },
+        defects={
+            "mistaken_second_sigmoid": Defect(
+                published.binary_cross_entropy_mistaken_second_sigmoid, breaks="log_loss_of_the_sigmoid"
+            )
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + classification.BINARY_CROSS_ENTROPY_LAWS,
+        workloads=classification.BINARY_CROSS_ENTROPY_WORKLOADS,
+        bad_calls=classification.BINARY_CROSS_ENTROPY_BAD_CALLS,
+        curve=classification.BINARY_CROSS_ENTROPY_CURVE,
+    ),
+    Loss(
+        name="log_loss",
+        formula="-[t log p + (1-t) log(1-p)]",
+        conventions=(
+            "Takes probabilities; each logarithm is at least -100; the gradient is defined for p in "
+            "[1e-6, 1-1e-6]."
+        ),
+        elsewhere=(
+            "Keras clips p by 1e-7 and scikit-learn by the dtype's epsilon, so that a certain mistake "
+            "costs 16 or 36; torch's gradient is cut off within 1e-12 of 0 and 1."
+        ),
+        paper="Good 1952, J. R. Stat. Soc. B 14",
+        oracle=classification_oracles.log_loss,
+        items=classification_oracles.log_loss_items,
+        arguments=classification.LOG_LOSS_ARGUMENTS,
+        smooth=classification.smooth_log_loss,
+        differentiable=classification.differentiable_log_loss,
+        cases=classification.log_loss_cases,
+        variants={
+            "native": classification_impls.log_loss_native,
+            "naive": classification_impls.log_loss_naive,
+            "vectorized": classification_impls.log_loss_vectorized,
+            "fused": classification_impls.log_loss_fused,
+        },
+        defects={"mistaken_epsilon": Defect(published.log_loss_mistaken_epsilon, breaks="nonnegative")},
+        laws=general.LAWS + general.SMOOTH_LAWS + classification.LOG_LOSS_LAWS,
+        workloads=classification.LOG_LOSS_WORKLOADS,
+        bad_calls=classification.LOG_LOSS_BAD_CALLS,
+        curve=classification.LOG_LOSS_CURVE,
+    ),
+    Loss(
+        name="balanced_cross_entropy",
+        formula="-[β t log σ(x) + (1-β)(1-t) log σ(-x)]",
+        conventions="beta = None takes β = 1 - mean(t) of the whole input, a constant to the gradient.",
+        elsewhere=(
+            "HED takes β for each picture; others weight the positives by β/(1-β), which is infinite "
+            "without positives."
+        ),
+        paper="Xie and Tu 2015, arXiv 1504.06375; Jadon 2020, arXiv 2006.14822",
+        oracle=classification_oracles.balanced_cross_entropy,
+        items=classification_oracles.balanced_cross_entropy_items,
+        arguments=classification.SIGMOID_ARGUMENTS,
+        coupled=classification.balanced_coupled,
+        smooth=classification.smooth,
+        cases=classification.balanced_cases,
+        variants={
+            "naive": classification_impls.balanced_cross_entropy_naive,
+            "vectorized": classification_impls.balanced_cross_entropy_vectorized,
+            "fused": classification_impls.balanced_cross_entropy_fused,
+        },
+        defects={
+            "mistaken_ratio": Defect(
+                published.balanced_cross_entropy_mistaken_ratio, breaks="one_class_at_the_ends"
+            )
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + classification.BALANCED_CROSS_ENTROPY_LAWS,
+        workloads=classification.BALANCED_CROSS_ENTROPY_WORKLOADS,
+        bad_calls=classification.BALANCED_CROSS_ENTROPY_BAD_CALLS,
+        curve=classification.BALANCED_CROSS_ENTROPY_CURVE,
+    ),
+    Loss(
+        name="softmax_focal",
+        formula="-α_t (1-q)^γ log q,  q = s + (1-2s) p_t,  p = softmax(x)",
+        conventions=(
+            "The mean counts the kept items, not their weights; smoothing moves p_t into [s, 1-s]."
+        ),
+        elsewhere=(
+            "MONAI's focal loss takes sigmoids unless told otherwise, and torchvision's always; others "
+            "clamp p_t instead of smoothing it, which stops its gradient."
+        ),
+        paper="Lin et al. 2017, arXiv 1708.02002",
+        oracle=classification_oracles.softmax_focal,
+        items=classification_oracles.softmax_focal_items,
+        divisor=classification_oracles.softmax_focal_divisor,
+        arguments=classification.SOFTMAX_FOCAL_ARGUMENTS,
+        smooth=classification.smooth,
+        cases=classification.softmax_focal_cases,
+        variants={
+            "naive": classification_impls.softmax_focal_naive,
+            "vectorized": classification_impls.softmax_focal_vectorized,
+            "fused": classification_impls.softmax_focal_fused,
+        },
+        defects={
+            "published_outer_product": Defect(
+                published.softmax_focal_published_outer_product, breaks="class_weight_is_a_factor"
+            ),
+            "published_overwritten_weights": Defect(
+                published.softmax_focal_published_overwritten_weights, breaks="inputs_untouched"
+            ),
+        },
+        laws=general.LAWS + general.SMOOTH_LAWS + classification.SOFTMAX_FOCAL_LAWS,
+        workloads=classification.SOFTMAX_FOCAL_WORKLOADS,
+        bad_calls=classification.SOFTMAX_FOCAL_BAD_CALLS,
+        curve=classification.SOFTMAX_FOCAL_CURVE,
     ),
     Loss(
         name="sigmoid_focal",
@@ -64,8 +189,8 @@ _ROWS = (
         oracle=classification_oracles.sigmoid_focal,
         items=classification_oracles.sigmoid_focal_items,
         arguments=classification.SIGMOID_ARGUMENTS,
-        smooth=classification.smooth_sigmoid,
-        cases=classification.focal_cases,
+        smooth=classification.smooth,
+        cases=classification.sigmoid_focal_cases,
         variants={
             "naive": classification_impls.sigmoid_focal_naive,
             "vectorized": classification_impls.sigmoid_focal_vectorized,

@@ -47,6 +47,8 @@ class Loss:
         coupled: whether a case's items share samples.
         smooth: whether the loss has a second derivative at and around a case.
         floor: the smallest magnitude that an error is measured against.
+        differentiable: where a case's gradient is defined, entry by entry of the first argument or for
+            all at once; elsewhere it only has to be finite.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Loss:
     coupled: Callable[[Case], bool] = lambda case: False
     smooth: Callable[[Case], bool] = lambda case: False
     floor: Callable[[Case], float] = lambda case: 1.0
+    differentiable: Callable[[Case], Array | bool] = lambda case: True
 
     @property
     def implementations(self) -> dict[str, Variant]:

@@ -295,6 +295,8 @@ def _gradients(loss: Loss, case: Case, name: str, unit: float, smallest: float) 
                 budget=np.where(crowded, np.inf, truth.budget),
                 reach=np.where(crowded, steepest, truth.reach),
             )
+        if not loss.differentiable(case):
+            truth = replace(truth, budget=np.full(original, np.inf))
         truths.append(truth)
     return truths[0], truths[1]
 

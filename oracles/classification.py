@@ -9,6 +9,7 @@ from oracles.numeric import (
     as_floats,
     as_labels,
     flatten,
+    log1p,
     log_softmax,
     log_sum_exp,
     reduce,
@@ -20,6 +21,41 @@ from oracles.numeric import (
     require_same_shape,
     softplus,
 )
+
+# Checks of the softmax losses
+
+
+def _require_labels(logits: Array, target: Array, ignore_index: int) -> None:
+    """Logits (N, C, *), and for each item a class or ``ignore_index``."""
+    require(logits.ndim >= 2, "logits", "a shape (N, C, *)", logits.shape)
+    classes = logits.shape[1]
+    require(classes >= 1, "logits", "at least one class", logits.shape)
+    shape = (logits.shape[0], *logits.shape[2:])
+    require(target.shape == shape, "target", f"a shape (N, *) = {shape}", target.shape)
+    known = (target >= 0) & (target < classes) | (target == ignore_index)
+    require(known, "target", f"labels in [0, {classes}) or ignore_index {ignore_index}")
+
+
+def _as_class_weights(name: str, values: object, logits: Array) -> Array:
+    """Finite weights (C,) of at least 0."""
+    weights, classes = as_floats(name, values), logits.shape[1]
+    require(weights.shape == (classes,), name, f"a shape (C,) = ({classes},)", weights.shape)
+    require(np.isfinite(weights) & (weights >= 0), name, "finite weights of at least 0")
+    return weights
+
+
+def _require_rows(
+    logits: Array, target: Array, ignore_index: int, where: str, impossible: bool = True
+) -> None:
+    """Kept logits are finite, or -inf away from the target where classes may be impossible."""
+    kept = target != ignore_index
+    rows = np.moveaxis(logits, 1, -1)[kept]
+    is_target = np.arange(logits.shape[1]) == target[kept][:, None]
+    allowed = np.isfinite(rows) | (rows == -np.inf) & ~is_target & impossible
+    require(allowed, "logits", f"finite (-inf only {where}) numbers")
+
+
+# Cross entropy
 
 
 def cross_entropy_items(
@@ -87,25 +123,11 @@ def cross_entropy(
     """
     logits, target = as_floats("logits", logits), as_labels("target", target)
     require_reduction(reduction)
-    require(logits.ndim >= 2, "logits", "a shape (N, C, *)", logits.shape)
-    classes = logits.shape[1]
-    require(classes >= 1, "logits", "at least one class", logits.shape)
-    shape = (logits.shape[0], *logits.shape[2:])
-    require(target.shape == shape, "target", f"a shape (N, *) = {shape}", target.shape)
-    kept = target != ignore_index
-    in_range = (target >= 0) & (target < classes)
-    require(in_range | ~kept, "target", f"labels in [0, {classes}) or ignore_index {ignore_index}")
+    _require_labels(logits, target, ignore_index)
     require_number_between("label_smoothing", label_smoothing, 0, 1)
     if weight is not None:
-        weight = as_floats("weight", weight)
-        require(weight.shape == (classes,), "weight", f"a shape (C,) = ({classes},)", weight.shape)
-        require(np.isfinite(weight) & (weight >= 0), "weight", "finite weights of at least 0")
-    rows = np.moveaxis(logits, 1, -1)[kept]
-    is_target = np.arange(classes) == target[kept][:, None]
-    impossible = (rows == -np.inf) & ~is_target & (label_smoothing == 0)
-    require(
-        np.isfinite(rows) | impossible, "logits", "finite (-inf only off target, unsmoothed) numbers"
-    )
+        weight = _as_class_weights("weight", weight, logits)
+    _require_rows(logits, target, ignore_index, "off target, unsmoothed", label_smoothing == 0)
     options: dict[str, Any] = {
         "weight": weight,
         "label_smoothing": label_smoothing,
@@ -113,12 +135,224 @@ def cross_entropy(
     }
     items = cross_entropy_items(flatten(logits, 2), flatten(target, 1), **options)
     divisor = cross_entropy_divisor(logits, target, **options)
-    return reduce(items.reshape(shape), reduction, divisor)
+    return reduce(items.reshape(target.shape), reduction, divisor)
+
+
+# Binary cross entropies
 
 
 def binary_cross_entropy_items(logits: Array, target: Array, *, pos_weight: float = 1.0) -> Array:
     """Items of -[ω t log σ(x) + (1-t) log σ(-x)], any shape."""
     return pos_weight * target * softplus(-logits) + (1 - target) * softplus(logits)
+
+
+def binary_cross_entropy(
+    logits: Array, target: Array, *, pos_weight: float = 1.0, reduction: str = "mean"
+) -> Array | np.floating:
+    """Binary cross entropy on logits: -[ω t log σ(x) + (1-t) log σ(-x)], elementwise, at least 0.
+
+    Args:
+        logits: any shape, finite.
+        target: same shape, in [0, 1].
+        pos_weight: weight ω > 0 of the positives.
+        reduction: "none" gives items of the same shape.
+
+    Raises:
+        TypeError, ValueError: an argument is outside this domain.
+
+    >>> binary_cross_entropy([0.0, 0.0], [1.0, 0.0], pos_weight=3.0, reduction="sum")
+    np.float64(2.772588722239781)
+    """
+    logits, target = _as_logits_and_target(logits, target, reduction)
+    tiny, huge = np.finfo(np.float64).smallest_subnormal, np.finfo(np.float64).max
+    require_number_between("pos_weight", pos_weight, tiny, huge)
+    return reduce(binary_cross_entropy_items(logits, target, pos_weight=pos_weight), reduction)
+
+
+def _as_logits_and_target(logits: Array, target: Array, reduction: str) -> tuple[Array, Array]:
+    """Finite logits, and a target in [0, 1] of the same shape."""
+    logits, target = as_floats("logits", logits), as_floats("target", target)
+    require_reduction(reduction)
+    require_same_shape("logits", logits, "target", target)
+    require_finite("logits", logits)
+    require_between("target", target, 0, 1)
+    return logits, target
+
+
+LOG_FLOOR = -100
+"""The least that a logarithm of log_loss can be."""
+
+
+def log_loss_items(probs: Array, target: Array) -> Array:
+    """Items of -[t log p + (1-t) log(1-p)], any shape, each logarithm at least -100."""
+    log_p = np.log(np.where(probs.real > 0, probs, 1))
+    log_not_p = log1p(-np.where(probs.real < 1, probs, 0))
+    log_p = np.where((probs.real > 0) & (log_p.real > LOG_FLOOR), log_p, LOG_FLOOR)
+    log_not_p = np.where((probs.real < 1) & (log_not_p.real > LOG_FLOOR), log_not_p, LOG_FLOOR)
+    return -(target * log_p + (1 - target) * log_not_p)
+
+
+def log_loss(probs: Array, target: Array, *, reduction: str = "mean") -> Array | np.floating:
+    """Log loss on probabilities: -[t log p + (1-t) log(1-p)], elementwise, in [0, 100].
+
+    Each logarithm is at least -100, so that a certain mistake costs 100. The gradient is defined for
+    p in [1e-6, 1-1e-6].
+
+    Args:
+        probs: any shape, in [0, 1].
+        target: same shape, in [0, 1].
+        reduction: "none" gives items of the same shape.
+
+    Raises:
+        TypeError, ValueError: an argument is outside this domain.
+
+    Source: the semantics of torch.nn.BCELoss.
+
+    >>> log_loss([0.5, 1.0], [1.0, 0.0], reduction="none")
+    array([  0.69314718, 100.        ])
+    """
+    probs, target = as_floats("probs", probs), as_floats("target", target)
+    require_reduction(reduction)
+    require_same_shape("probs", probs, "target", target)
+    require_between("probs", probs, 0, 1)
+    require_between("target", target, 0, 1)
+    return reduce(log_loss_items(probs, target), reduction)
+
+
+def balanced_cross_entropy_items(logits: Array, target: Array, *, beta: float | None = None) -> Array:
+    """Items (..., S) of -[β t log σ(x) + (1-β)(1-t) log σ(-x)], β = 1 - mean(t) over S if None."""
+    positive: Any
+    negative: Any
+    if beta is None:
+        count = max(target.shape[-1], 1)
+        positive = (1 - target).sum(axis=-1, keepdims=True) / count
+        negative = target.sum(axis=-1, keepdims=True) / count
+    else:
+        positive = logits.real.dtype.type(beta)  # 1 - β in the precision of the rest
+        negative = 1 - positive
+    return positive * target * softplus(-logits) + negative * (1 - target) * softplus(logits)
+
+
+def balanced_cross_entropy(
+    logits: Array, target: Array, *, beta: float | None = None, reduction: str = "mean"
+) -> Array | np.floating:
+    """Balanced cross entropy: -[β t log σ(x) + (1-β)(1-t) log σ(-x)], elementwise, at least 0.
+
+    Args:
+        logits: any shape, finite.
+        target: same shape, in [0, 1].
+        beta: weight β in [0, 1] of the positives, or None for the share of negatives,
+            β = 1 - mean(t) over the whole input.
+        reduction: "none" gives items of the same shape.
+
+    Raises:
+        TypeError, ValueError: an argument is outside this domain.
+
+    Source: Jadon, arXiv 2006.14822; Xie and Tu, arXiv 1504.06375.
+
+    >>> balanced_cross_entropy([0.0, 0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0], reduction="none")
+    array([0.51986039, 0.1732868 , 0.1732868 , 0.1732868 ])
+    """
+    logits, target = _as_logits_and_target(logits, target, reduction)
+    if beta is not None:
+        require_number_between("beta", beta, 0, 1)
+    items = balanced_cross_entropy_items(flatten(logits, 0), flatten(target, 0), beta=beta)
+    return reduce(items.reshape(logits.shape), reduction)
+
+
+# Focal losses
+
+
+def softmax_focal_items(
+    logits: Array,
+    target: Array,
+    *,
+    gamma: float = 2.0,
+    alpha: Array | None = None,
+    smoothing: float = 0.0,
+    ignore_index: int = -100,
+) -> Array:
+    """Items (..., N, S) of logits (..., N, C, S), target (N, S) and alpha (..., C).
+
+    1-q = s + (1-2s)(1-p_t), where 1-p_t is the sum of the other classes; its logarithm is taken from
+    whichever of q and 1-q is small. Where 1-q is 0, (1-q)^γ log q is 0 times a power.
+    """
+    kept = target != ignore_index
+    label = np.where(kept, target, 0)
+    rows = np.where(kept[..., None], np.moveaxis(logits, -2, -1), 0)
+    is_label = np.arange(rows.shape[-1]) == label[..., None]
+    powers = np.exp(rows - np.max(rows.real, axis=-1, keepdims=True))
+    others = np.where(is_label, 0, powers).sum(axis=-1) / powers.sum(axis=-1)
+    log_p = np.where(is_label, log_softmax(rows, axis=-1), 0).sum(axis=-1)
+    share = logits.real.dtype.type(smoothing)
+    q, rest = share + (1 - 2 * share) * np.exp(log_p), share + (1 - 2 * share) * others
+    log_q = np.log(q) if share > 0 else log_p
+    from_rest = np.log(np.where(rest.real > 0, rest, 1))
+    log_rest = np.where(q.real < 0.5, log1p(-np.where(q.real < 0.5, q, 0)), from_rest)
+    power = np.where((rest.real > 0) | (gamma == 0), np.exp(gamma * log_rest), 0)
+    items = -power * log_q
+    return np.where(kept, items if alpha is None else alpha[..., label] * items, 0)
+
+
+def softmax_focal_divisor(
+    logits: Array,
+    target: Array,
+    *,
+    gamma: float = 2.0,
+    alpha: Array | None = None,
+    smoothing: float = 0.0,
+    ignore_index: int = -100,
+) -> float:
+    """What the mean divides by: the number of kept items."""
+    return float(np.count_nonzero(target != ignore_index))
+
+
+def softmax_focal(
+    logits: Array,
+    target: Array,
+    *,
+    gamma: float = 2.0,
+    alpha: Array | None = None,
+    smoothing: float = 0.0,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Array | np.floating:
+    """Softmax focal loss: -α_t (1-q)^γ log q, q = s + (1-2s) p_t, p = softmax(logits), at least 0.
+
+    Args:
+        logits: (N, C, *) finite; -inf allowed away from the target, anything at ignored items.
+        target: (N, *) integers in [0, C), or ``ignore_index``.
+        gamma: focusing exponent, at least 0.
+        alpha: (C,) class weights, at least 0, or None for 1.
+        smoothing: s in [0, 1/2), which keeps q in [s, 1-s].
+        reduction: "none" gives items (N, *); "mean" divides by the number of kept items.
+
+    Raises:
+        TypeError, ValueError: an argument is outside this domain.
+
+    Source: Lin et al., arXiv 1708.02002.
+
+    >>> softmax_focal([[0.0, 0.0]], [1], gamma=1.0)
+    np.float64(0.34657359027997264)
+    """
+    logits, target = as_floats("logits", logits), as_labels("target", target)
+    require_reduction(reduction)
+    _require_labels(logits, target, ignore_index)
+    require_number_between("gamma", gamma, 0, np.finfo(np.float64).max)
+    if alpha is not None:
+        alpha = _as_class_weights("alpha", alpha, logits)
+    require_number_between("smoothing", smoothing, 0, 0.5)
+    require(smoothing < 0.5, "smoothing", "a number below 0.5", smoothing)
+    _require_rows(logits, target, ignore_index, "off target")
+    options: dict[str, Any] = {
+        "gamma": gamma,
+        "alpha": alpha,
+        "smoothing": smoothing,
+        "ignore_index": ignore_index,
+    }
+    items = softmax_focal_items(flatten(logits, 2), flatten(target, 1), **options)
+    divisor = softmax_focal_divisor(logits, target, **options)
+    return reduce(items.reshape(target.shape), reduction, divisor)
 
 
 def sigmoid_focal_items(
@@ -159,11 +393,7 @@ def sigmoid_focal(
     >>> sigmoid_focal([0.0], [1.0], gamma=0.0, alpha=None)
     np.float64(0.6931471805599453)
     """
-    logits, target = as_floats("logits", logits), as_floats("target", target)
-    require_reduction(reduction)
-    require_same_shape("logits", logits, "target", target)
-    require_finite("logits", logits)
-    require_between("target", target, 0, 1)
+    logits, target = _as_logits_and_target(logits, target, reduction)
     require_number_between("gamma", gamma, 0, np.finfo(np.float64).max)
     if alpha is not None:
         require_number_between("alpha", alpha, 0, 1)
