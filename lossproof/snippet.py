@@ -113,7 +113,8 @@ def _call(trial: TorchTrial, number: int, call: Call, mentioned: str) -> list[st
     tensors = {argument.name: argument.name for argument in trial.loss.arguments_of(call.case)}
     values = {name: tensors.get(name, repr(value)) for name, value in call.case.values.items()}
     positional, options = trial.loss.split(call.case, values)
-    arguments = [*positional, *(f"{name}={code}" for name, code in options.items())]
+    arguments = [_listed(code) for code in positional]
+    arguments += [f"{name}={code}" for name, code in options.items()]
     result = f"result_{number}"
     lines = [f"{name}_before = {name}.clone()" for name in tensors if f"{name}_before" in mentioned]
     code = f'{result} = function({", ".join(arguments)}, reduction="{call.reduction}")'
@@ -137,6 +138,11 @@ def _call(trial: TorchTrial, number: int, call: Call, mentioned: str) -> list[st
                 lines += [f"({gradient},) = torch.autograd.grad({graph})"]
                 lines += [f"{gradient} = {gradient}.double()"]
     return lines
+
+
+def _listed(code: str | list[str]) -> str:
+    """The code of an argument, which may be a list of tensors."""
+    return code if isinstance(code, str) else f"[{', '.join(code)}]"
 
 
 def _judgement(failure: Broken) -> list[str]:
