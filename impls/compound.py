@@ -1,6 +1,8 @@
 """Variants of the compound losses: sums of a cross entropy and an overlap."""
 
 import math
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +20,8 @@ from impls.arguments import (
     require_shape,
     wide,
 )
+from impls.boxes import ciou_fused, ciou_naive, ciou_vectorized
+from impls.classification import binary_cross_entropy_fused, binary_cross_entropy_vectorized
 from impls.compiled import Compiled, graph_input, number
 
 # Masks: logits and target (N, C, *)
@@ -289,7 +293,7 @@ def _check_exp_log(
 
 def _one_power(odds: Tensor, gamma: float) -> Tensor:
     """(-log q)^γ of a probability q = σ(-odds), which below e⁻³⁷ is exp(γ · odds)."""
-    return torch.exp(gamma * odds) if odds < TINY else (-F.logsigmoid(-odds)) ** gamma
+    return torch.exp(gamma * odds) if odds < TINY else torch.logaddexp(odds, 0 * odds) ** gamma
 
 
 def _one_exp_log(
@@ -352,7 +356,8 @@ def _exp_log_parts(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Of (N, C, S): per class log(Σp(1-g) + Σ(1-p)g) and Σpg, and per sample Σ v_t (-log p_t)^γc.
 
-    The most likely class's logit is taken off all others, so that 1-p is never a difference.
+    The most likely class's logit is taken off all others, so that 1-p is never a difference. The
+    gradient of torch's logsigmoid is one, where it is small, so there is none.
     """
     x = wide(logits)
     classes = torch.arange(x.shape[1], device=x.device)[:, None]
@@ -360,9 +365,10 @@ def _exp_log_parts(
     is_top = x.detach().argmax(1, keepdim=True) == classes
     shifted = x - torch.where(is_top, x, 0).sum(1, keepdim=True)
     others = torch.where(is_top, NEVER, shifted).logsumexp(1, keepdim=True)
-    log_p = shifted + F.logsigmoid(-others)
+    normalizer = torch.log1p(torch.exp(others))  # of at most C: no overflow
+    log_p = shifted - normalizer
     p = torch.exp(log_p)
-    log_rest = torch.where(is_top, F.logsigmoid(others), torch.log1p(-torch.where(is_top, 0, p)))
+    log_rest = torch.where(is_top, others - normalizer, torch.log1p(-torch.where(is_top, 0, p)))
     both = torch.where(is_target, p, 0).sum(2)
     log_wrong = torch.where(is_target, log_rest, log_p).logsumexp(2)
     own = torch.where(is_target, log_p, 0).sum(1)
@@ -381,7 +387,7 @@ def _exp_log(
     """Items from the parts: -log D = log(1 + wrong / (2I+1))."""
     log_wrong, both, cross = parts
     log_odds = log_wrong - torch.log1p(2 * both)
-    dice = _power(-F.logsigmoid(-log_odds), log_odds, gamma_dice)
+    dice = _power(torch.log1p(torch.exp(log_odds)), log_odds, gamma_dice)
     return weight_dice * dice.mean(1) + weight_cross * cross / max(voxels, 1)
 
 
@@ -451,3 +457,204 @@ def exp_log_fused(
     parts = _fused_exp_log_parts(logits, target, weight, gamma_cross)
     items = _exp_log(parts, math.prod(logits.shape[2:]), weight_dice, weight_cross, gamma_dice)
     return _reduce(items, reduction, logits)
+
+
+# Detection: boxes (M, 4), objectness logits of any shape, cells (M,), class logits (M, K), labels (M,)
+
+Scales = Tensor | Sequence[Tensor]
+"""A tensor, or a list of tensors over scales."""
+PARTS = ("boxes", "target_boxes", "objectness", "cells", "class_logits", "labels")
+Means = tuple[Tensor, Tensor, Tensor]
+"""Mean losses of the boxes, the objectness and the classes of a scale."""
+
+
+def _scales(arguments: tuple[Scales, ...], balance: Sequence[float]) -> list[dict[str, Tensor]]:
+    """The tensors of each scale by name, their shapes and dtypes checked, and the balance too."""
+    lists = [[a] if isinstance(a, Tensor) else list(a) for a in arguments]
+    count = len(lists[0])
+    require(count >= 1, "boxes", "at least one scale", count)
+    for name, tensors in zip(PARTS, lists, strict=True):
+        require(len(tensors) == count, name, f"as many scales as boxes, {count}", len(tensors))
+    scales = [dict(zip(PARTS, scale, strict=True)) for scale in zip(*lists, strict=True)]
+    for scale in scales:
+        _check_scale(**scale)
+        if (got := scale["boxes"].dtype) != (first := scales[0]["boxes"].dtype):
+            raise TypeError(f"boxes: expected {first} like the first scale's, got {got}")
+    if not isinstance(balance, list | tuple):
+        raise TypeError(f"balance: expected a number for each scale, got {type(balance).__name__}")
+    for weight in balance:
+        require_number("balance", weight, 0, float("inf"))
+    enough = count == 1 or len(balance) >= count
+    require(enough, "balance", f"a number for each of {count} scales", len(balance))
+    return scales
+
+
+def _check_scale(
+    boxes: Tensor,
+    target_boxes: Tensor,
+    objectness: Tensor,
+    cells: Tensor,
+    class_logits: Tensor,
+    labels: Tensor,
+) -> None:
+    require_floats(
+        boxes=boxes, target_boxes=target_boxes, objectness=objectness, class_logits=class_logits
+    )
+    is_list = boxes.ndim == 2 and boxes.shape[1] == 4
+    require(is_list, "boxes", "shape (M, 4)", tuple(boxes.shape))
+    require_shape("target_boxes", target_boxes, boxes.shape)
+    require_labels("cells", cells, boxes.shape[:1])
+    fits = class_logits.ndim == 2 and len(class_logits) == len(boxes)
+    require(fits, "class_logits", f"shape (M, K) with M = {len(boxes)}", tuple(class_logits.shape))
+    require_labels("labels", labels, boxes.shape[:1])
+
+
+def _yolo(
+    arguments: tuple[Scales, ...],
+    gains: dict[str, float],
+    shares: dict[str, float],
+    balance: Sequence[float],
+    reduction: str,
+    means: Callable[[dict[str, Tensor], dict[str, float]], Means],
+) -> Tensor:
+    """Check all, and add up what the means of each scale weigh."""
+    scales = _scales(arguments, balance)
+    for name, gain in gains.items():
+        require_number(name, gain, 0, float("inf"))
+    for name, share in shares.items():
+        require_number(name, share, 0, 1)
+    require_reduction(reduction)
+    losses = []
+    for scale, weight in zip(scales, balance if len(scales) > 1 else (1.0,), strict=False):
+        box, objectness, classes = means(scale, shares)
+        losses.append(
+            gains["gain_box"] * box
+            + gains["gain_obj"] * weight * objectness
+            + gains["gain_cls"] * classes
+        )
+    return torch.stack(losses).sum().to(scales[0]["boxes"].dtype)
+
+
+def _means_one_by_one(scale: dict[str, Tensor], shares: dict[str, float]) -> Means:
+    """One matched cell at a time."""
+    boxes, target_boxes, objectness, class_logits = (
+        wide(scale[name]) for name in ("boxes", "target_boxes", "objectness", "class_logits")
+    )
+    box, classes = 0 * boxes.sum(), 0 * class_logits.sum()
+    found = torch.zeros(objectness.numel(), dtype=objectness.dtype, device=objectness.device)
+    ratio = shares["iou_ratio"]
+    for m, cell in enumerate(scale["cells"].tolist()):
+        overlap = ciou_naive(boxes[m : m + 1], target_boxes[m : m + 1].detach(), reduction="sum")
+        box = box + overlap / len(boxes)
+        found[cell] = (1 - ratio) + ratio * (1 - overlap.detach()).clamp(min=0)
+        wanted = torch.full_like(class_logits[m].detach(), shares["negative"])
+        wanted[scale["labels"][m]] = shares["positive"]
+        classes = classes + _one_binary(class_logits[m], wanted) / len(boxes)
+    return box, _one_binary(objectness.reshape(-1), found), classes
+
+
+def _means(
+    scale: dict[str, Tensor],
+    shares: dict[str, float],
+    ciou: Callable[..., Tensor],
+    binary: Callable[..., Tensor],
+) -> Means:
+    """All matched cells at once, on widened tensors."""
+    boxes, target_boxes, objectness, class_logits = (
+        wide(scale[name]) for name in ("boxes", "target_boxes", "objectness", "class_logits")
+    )
+    overlap = ciou(boxes, target_boxes.detach(), reduction="none")
+    found = torch.zeros(objectness.numel(), dtype=objectness.dtype, device=objectness.device)
+    ratio = shares["iou_ratio"]
+    found[scale["cells"]] = (1 - ratio) + ratio * (1 - overlap.detach()).clamp(min=0)
+    wanted = torch.full_like(class_logits.detach(), shares["negative"])
+    wanted.scatter_(1, scale["labels"][:, None], shares["positive"])
+    return (
+        overlap.sum() / max(len(boxes), 1),
+        binary(objectness.reshape(-1), found),
+        binary(class_logits, wanted),
+    )
+
+
+def yolo_detection_naive(
+    boxes: Scales,
+    target_boxes: Scales,
+    objectness: Scales,
+    cells: Scales,
+    class_logits: Scales,
+    labels: Scales,
+    *,
+    gain_box: float = 0.05,
+    gain_obj: float = 1.0,
+    gain_cls: float = 0.5,
+    positive: float = 1.0,
+    negative: float = 0.0,
+    iou_ratio: float = 1.0,
+    balance: Sequence[float] = (4.0, 1.0, 0.4),
+    reduction: str = "mean",
+) -> Tensor:
+    """Overlap, objectness and class, one matched cell at a time."""
+    return _yolo(
+        (boxes, target_boxes, objectness, cells, class_logits, labels),
+        {"gain_box": gain_box, "gain_obj": gain_obj, "gain_cls": gain_cls},
+        {"positive": positive, "negative": negative, "iou_ratio": iou_ratio},
+        balance,
+        reduction,
+        _means_one_by_one,
+    )
+
+
+def yolo_detection_vectorized(
+    boxes: Scales,
+    target_boxes: Scales,
+    objectness: Scales,
+    cells: Scales,
+    class_logits: Scales,
+    labels: Scales,
+    *,
+    gain_box: float = 0.05,
+    gain_obj: float = 1.0,
+    gain_cls: float = 0.5,
+    positive: float = 1.0,
+    negative: float = 0.0,
+    iou_ratio: float = 1.0,
+    balance: Sequence[float] = (4.0, 1.0, 0.4),
+    reduction: str = "mean",
+) -> Tensor:
+    """Overlap, objectness and class, all matched cells of a scale at once."""
+    return _yolo(
+        (boxes, target_boxes, objectness, cells, class_logits, labels),
+        {"gain_box": gain_box, "gain_obj": gain_obj, "gain_cls": gain_cls},
+        {"positive": positive, "negative": negative, "iou_ratio": iou_ratio},
+        balance,
+        reduction,
+        partial(_means, ciou=ciou_vectorized, binary=binary_cross_entropy_vectorized),
+    )
+
+
+def yolo_detection_fused(
+    boxes: Scales,
+    target_boxes: Scales,
+    objectness: Scales,
+    cells: Scales,
+    class_logits: Scales,
+    labels: Scales,
+    *,
+    gain_box: float = 0.05,
+    gain_obj: float = 1.0,
+    gain_cls: float = 0.5,
+    positive: float = 1.0,
+    negative: float = 0.0,
+    iou_ratio: float = 1.0,
+    balance: Sequence[float] = (4.0, 1.0, 0.4),
+    reduction: str = "mean",
+) -> Tensor:
+    """The same on the compiled ciou and binary cross entropy: no graph of its own."""
+    return _yolo(
+        (boxes, target_boxes, objectness, cells, class_logits, labels),
+        {"gain_box": gain_box, "gain_obj": gain_obj, "gain_cls": gain_cls},
+        {"positive": positive, "negative": negative, "iou_ratio": iou_ratio},
+        balance,
+        reduction,
+        partial(_means, ciou=ciou_fused, binary=binary_cross_entropy_fused),
+    )

@@ -503,6 +503,42 @@ def exp_log_mistaken_power_of_zero(
     return _reduce(weight_dice * dice + weight_cross * (weight[label] * cross).mean(1), reduction)
 
 
+def yolo_detection_mistaken_attached_objectness(
+    boxes: Scales,
+    target_boxes: Scales,
+    objectness: Scales,
+    cells: Scales,
+    class_logits: Scales,
+    labels: Scales,
+    *,
+    gain_box: float = 0.05,
+    gain_obj: float = 1.0,
+    gain_cls: float = 0.5,
+    positive: float = 1.0,
+    negative: float = 0.0,
+    iou_ratio: float = 1.0,
+    balance: Sequence[float] = (4.0, 1.0, 0.4),
+    reduction: str = "mean",
+) -> Tensor:
+    """The wanted objectness keeps its gradient: boxes are moved so as to be found less."""
+    arguments = (boxes, target_boxes, objectness, cells, class_logits, labels)
+    scales = [[a] if isinstance(a, Tensor) else list(a) for a in arguments]
+    weights = balance if len(scales[0]) > 1 else (1.0,)
+    total = scales[0][0].new_zeros(())
+    for first, second, x, cell, scores, label, weight in zip(*scales, weights, strict=False):
+        overlap = ciou_vectorized(first, second.detach(), reduction="none")
+        found = torch.zeros_like(x).reshape(-1)
+        found = found.index_put((cell,), 1 - iou_ratio + iou_ratio * (1 - overlap).clamp(min=0))
+        hot = torch.full_like(scores.detach(), negative).scatter(1, label[:, None], positive)
+        x, count = x.reshape(-1), max(len(label), 1)
+        found_loss = -(found * F.logsigmoid(x) + (1 - found) * F.logsigmoid(-x)).sum()
+        class_loss = F.binary_cross_entropy_with_logits(scores, hot, reduction="sum")
+        total = total + gain_box * overlap.sum() / count
+        total = total + gain_obj * weight * found_loss / max(x.numel(), 1)
+        total = total + gain_cls * class_loss / max(scores.numel(), 1)
+    return total
+
+
 def center_mistaken_expanded_square(
     features: Tensor,
     label: Tensor,

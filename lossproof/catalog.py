@@ -761,6 +761,42 @@ _ROWS = (
         curve=compound.EXP_LOG_CURVE,
     ),
     Loss(
+        name="yolo_detection",
+        formula=(
+            "Σ over scales: g_box mean ciou + g_obj balance mean BCE(x, o) + g_cls mean BCE of classes"
+        ),
+        conventions=(
+            "One number under every reduction; o = (1-r) + r max(1-ciou, 0) at matched cells, without "
+            "gradient, else 0; nothing matched leaves the objectness."
+        ),
+        elsewhere=(
+            "YOLOv5 multiplies the sum by the batch size, leaves out the classes where there is one, "
+            "and its ciou has 1e-7 added to the sides."
+        ),
+        paper="Jocher et al. 2020, YOLOv5",
+        oracle=compound_oracles.yolo_detection,
+        items=compound_oracles.yolo_detection_items,
+        arguments=compound.yolo_arguments,
+        coupled=lambda case: True,
+        cases=compound.yolo_cases,
+        variants={
+            "naive": compound_impls.yolo_detection_naive,
+            "vectorized": compound_impls.yolo_detection_vectorized,
+            "fused": compound_impls.yolo_detection_fused,
+        },
+        defects={
+            "mistaken_attached_objectness": Defect(
+                published.yolo_detection_mistaken_attached_objectness,
+                breaks="wanted_objectness_is_constant",
+            )
+        },
+        # no SMOOTH_LAWS: o and ciou's α are constants to the gradient, though boxes move them
+        laws=compound.YOLO_GENERAL_LAWS + general.PAIR_LAWS + compound.YOLO_LAWS,
+        workloads=compound.YOLO_WORKLOADS,
+        bad_calls=compound.YOLO_BAD_CALLS,
+        curve=compound.YOLO_CURVE,
+    ),
+    Loss(
         name="center",
         formula="(λ/2) |f - c_y|²",
         conventions=(

@@ -1,5 +1,6 @@
 """A row of the catalogue."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, is_dataclass
 from typing import Any
@@ -12,6 +13,11 @@ from properties.trial import Trial
 
 Variant = Callable[..., torch.Tensor]
 Law = Callable[[Trial], None]
+
+
+def parameter_of(name: str) -> str:
+    """The parameter that a tensor belongs to: ``boxes`` for ``boxes_0``, else its own name."""
+    return re.sub(r"_\d$", "", name)
 
 
 @dataclass(frozen=True)
@@ -95,10 +101,19 @@ class Loss:
         return tuple(a for a in self.known_arguments(case) if case.values[a.name] is not None)
 
     def split(self, case: Case, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """Positional tensors and keyword options, as the loss's signature wants them."""
+        """Positional tensors and keyword options, as the loss's signature wants them.
+
+        Names that end in a digit (``boxes_0``, ``boxes_1``) stand for one argument: a list.
+        """
         positional = [a.name for a in self.known_arguments(case) if not a.optional]
         options = {name: value for name, value in values.items() if name not in positional}
-        return [values[name] for name in positional], options
+        grouped: dict[str, Any] = {}
+        for name in positional:
+            if name == parameter_of(name):
+                grouped[name] = values[name]
+            else:
+                grouped.setdefault(parameter_of(name), []).append(values[name])
+        return list(grouped.values()), options
 
     def torch_call(
         self, case: Case, tensors: Mapping[str, torch.Tensor]

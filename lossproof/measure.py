@@ -145,6 +145,8 @@ def estimate(function: Variant, batch: Batch, backward: bool, threads: int) -> f
     """
     total = len(next(iter(batch.tensors.values())))
     rows = max(1, min(total, FIRST_ELEMENTS * total // max(batch.size, 1)))
+    if not any(argument.batched for argument in batch.loss.arguments_of(batch.case)):
+        rows = total  # no part of it can be tried
     while True:
         run = batch.rows(rows).runner(function, backward)
         taken = min(seconds(run, 1, threads) for _ in range(2))

@@ -117,7 +117,8 @@ def _call(trial: TorchTrial, number: int, call: Call, mentioned: str) -> list[st
     for name in trial.loss.torch_options:
         values[name] += f".to({next(iter(tensors))})"
     positional, options = trial.loss.split(call.case, values)
-    arguments = [*positional, *(f"{name}={code}" for name, code in options.items())]
+    arguments = [_listed(code) for code in positional]
+    arguments += [f"{name}={code}" for name, code in options.items()]
     result = f"result_{number}"
     lines = [f"{name}_before = {name}.clone()" for name in tensors if f"{name}_before" in mentioned]
     code = f'{result} = function({", ".join(arguments)}, reduction="{call.reduction}")'
@@ -141,6 +142,11 @@ def _call(trial: TorchTrial, number: int, call: Call, mentioned: str) -> list[st
                 lines += [f"({gradient},) = torch.autograd.grad({graph})"]
                 lines += [f"{gradient} = {gradient}.double()"]
     return lines
+
+
+def _listed(code: str | list[str]) -> str:
+    """The code of an argument, which may be a list of tensors."""
+    return code if isinstance(code, str) else f"[{', '.join(code)}]"
 
 
 def _judgement(failure: Broken) -> list[str]:

@@ -127,9 +127,12 @@ def _stacks(loss: Loss, case: Case, unit: float, steps: int = 1) -> dict[str, Ar
     """All arguments with their moved copies, fewer where ``steps`` of them would be too large."""
     numbers = elements(case) * steps
     kept = next(moves for most, moves in MOVES_BY_NUMBERS if numbers * len(moves) <= most)
+    arguments = loss.arguments_of(case)
+    boxes = [a.name for a in arguments if a.kind == "box"]
+    places = {name: index % 2 for index, name in enumerate(boxes)}  # first or second of a pair
     return {
-        a.name: _perturbed(a, position, _flat(a, case[a.name]), unit, kept)
-        for position, a in enumerate(loss.arguments_of(case))
+        a.name: _perturbed(a, places.get(a.name, 0), _flat(a, case[a.name]), unit, kept)
+        for a in arguments
     }
 
 
@@ -296,7 +299,7 @@ def _gradients(loss: Loss, case: Case, name: str, unit: float, smallest: float) 
         parts = (truth.value, truth.budget, truth.floor, truth.reach)
         truth = Truth(*(part.reshape(original) for part in parts))
         if argument.kind == "box":
-            crowded, steepest = _crowded(loss, case, unit)
+            crowded, steepest = _crowded(loss, case, name, unit)
             steepest = steepest * np.abs(weight).sum()
             truth = replace(
                 truth,
@@ -309,10 +312,12 @@ def _gradients(loss: Loss, case: Case, name: str, unit: float, smallest: float) 
     return truths[0], truths[1]
 
 
-def _crowded(loss: Loss, case: Case, unit: float) -> tuple[Array, Array]:
-    """Of pairs of boxes (M, 4): along which axis three coordinates tie, and how steep a loss of
-    degree 0 is at most, where the shortest side is a unit."""
-    boxes = [case[a.name] for a in loss.arguments_of(case) if a.kind == "box"]
+def _crowded(loss: Loss, case: Case, name: str, unit: float) -> tuple[Array, Array]:
+    """Of the pairs of boxes (M, 4) that an argument is half of: along which axis three coordinates
+    tie, and how steep a loss of degree 0 is at most, where the shortest side is a unit."""
+    names = [a.name for a in loss.arguments_of(case) if a.kind == "box"]
+    pair = names.index(name) // 2 * 2
+    boxes = [case[half] for half in names[pair : pair + 2]]
     places = np.sort(np.concatenate([box.reshape(-1, 2, 2) for box in boxes], axis=1), axis=1)
     side = unit * np.abs(places).max(axis=(1, 2), initial=0)[:, None]
     three = (places[:, 2:] - places[:, :-2]).min(axis=1, initial=np.inf)
@@ -343,6 +348,6 @@ def some_gradients(
     paired = any(a.name == name and a.kind == "box" for a in loss.arguments_of(case))
     truth = _judged(slopes.sum(axis=-1), floor, smallest, paired)
     if paired:
-        crowded = _crowded(loss, case, unit)[0].reshape(-1)[places]
+        crowded = _crowded(loss, case, name, unit)[0].reshape(-1)[places]
         truth = replace(truth, budget=np.where(crowded, np.inf, truth.budget))
     return truth

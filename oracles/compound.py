@@ -1,13 +1,18 @@
 """Oracles of the compound losses: sums of a cross entropy and an overlap."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from oracles.boxes import ciou_items
+from oracles.classification import binary_cross_entropy_items
 from oracles.numeric import (
     Array,
     as_floats,
     as_labels,
+    as_number,
     flatten,
     log_sum_exp,
     ratio,
@@ -279,3 +284,180 @@ def exp_log(
         gamma_cross=gamma_cross,
     )
     return reduce(items, reduction)
+
+
+# Detection: boxes (M, 4), objectness logits of any shape, cells (M,), class logits (M, K), labels (M,)
+
+Scales = Array | Sequence[Array]
+"""An array, or a list of arrays over scales."""
+
+
+def _per_scale(*arguments: Scales) -> list[tuple[Array, ...]]:
+    """The arrays of each scale."""
+    lists = [a if isinstance(a, list | tuple) else [a] for a in arguments]
+    return list(zip(*lists, strict=True))
+
+
+def yolo_detection_items(
+    boxes: Scales,
+    target_boxes: Scales,
+    objectness: Scales,
+    cells: Scales,
+    class_logits: Scales,
+    labels: Scales,
+    *,
+    gain_box: float = 0.05,
+    gain_obj: float = 1.0,
+    gain_cls: float = 0.5,
+    positive: float = 1.0,
+    negative: float = 0.0,
+    iou_ratio: float = 1.0,
+    balance: Sequence[float] = (4.0, 1.0, 0.4),
+) -> Array:
+    """The loss (...) of arrays, or lists of them: boxes and target_boxes (..., M, 4), objectness
+    (..., n), cells (M,), class_logits (..., M, K), labels (M,)."""
+    scales = _per_scale(boxes, target_boxes, objectness, cells, class_logits, labels)
+    total: Any = 0
+    for scale, share in zip(scales, balance if len(scales) > 1 else (1.0,), strict=False):
+        predicted, wanted, confidence, own_cells, scores, label = scale
+        overlap = ciou_items(predicted, wanted)
+        precise = overlap.real.dtype.type
+        ratio_, high, low = precise(iou_ratio), precise(positive), precise(negative)
+        leading = np.broadcast_shapes(overlap.shape[:-1], confidence.shape[:-1])
+        found = np.zeros((*leading, confidence.shape[-1]), precise)
+        overlapping = 1 - overlap.real
+        found[..., own_cells] = (1 - ratio_) + ratio_ * np.where(overlapping > 0, overlapping, 0)
+        is_label = np.arange(scores.shape[-1]) == label[:, None]
+        total = (
+            total
+            + gain_box * _mean(overlap, 1)
+            + gain_obj * share * _mean(binary_cross_entropy_items(confidence, found), 1)
+            + gain_cls * _mean(binary_cross_entropy_items(scores, np.where(is_label, high, low)), 2)
+        )
+    return np.asarray(total)
+
+
+def _scale_of_yolo(
+    boxes: object,
+    target_boxes: object,
+    objectness: object,
+    cells: object,
+    class_logits: object,
+    labels: object,
+) -> tuple[Array, ...]:
+    """The arrays of one scale as the kernel wants them, their domain checked."""
+    first, second = as_floats("boxes", boxes), as_floats("target_boxes", target_boxes)
+    for name, corners in (("boxes", first), ("target_boxes", second)):
+        require(corners.ndim == 2 and corners.shape[-1] == 4, name, "a shape (M, 4)", corners.shape)
+        require_finite(name, corners)
+        require(corners[:, :2] <= corners[:, 2:], name, "x1 ≤ x2 and y1 ≤ y2 in every row")
+    require_same_shape("boxes", first, "target_boxes", second)
+    matched = len(first)
+    confidence, own_cells = flatten(as_floats("objectness", objectness), 0), as_labels("cells", cells)
+    require_finite("objectness", confidence)
+    require(own_cells.shape == (matched,), "cells", f"a shape (M,) = ({matched},)", own_cells.shape)
+    inside = (own_cells >= 0) & (own_cells < len(confidence))
+    require(inside, "cells", f"flat indices in [0, {len(confidence)})")
+    require(len(set(own_cells.tolist())) == matched, "cells", "each cell once")
+    scores, label = as_floats("class_logits", class_logits), as_labels("labels", labels)
+    fits = scores.ndim == 2 and len(scores) == matched
+    require(fits, "class_logits", f"a shape (M, K) with M = {matched}", scores.shape)
+    require_finite("class_logits", scores)
+    require(label.shape == (matched,), "labels", f"a shape (M,) = ({matched},)", label.shape)
+    in_range = (label >= 0) & (label < scores.shape[1])
+    require(in_range, "labels", f"labels in [0, {scores.shape[1]})")
+    return first, second, confidence, own_cells, scores, label
+
+
+def yolo_detection(
+    boxes: Scales,
+    target_boxes: Scales,
+    objectness: Scales,
+    cells: Scales,
+    class_logits: Scales,
+    labels: Scales,
+    *,
+    gain_box: float = 0.05,
+    gain_obj: float = 1.0,
+    gain_cls: float = 0.5,
+    positive: float = 1.0,
+    negative: float = 0.0,
+    iou_ratio: float = 1.0,
+    balance: Sequence[float] = (4.0, 1.0, 0.4),
+    reduction: str = "mean",
+) -> Array | np.floating:
+    """The loss of a detector's head: overlap of boxes, objectness and class, weighed and added.
+
+    gain_box · mean(ciou) + gain_obj · balance · mean BCE(objectness, o) + gain_cls · mean BCE of the
+    class logits, wanted ``positive`` at the label and ``negative`` elsewhere. o is (1-r) +
+    r · max(1 - ciou, 0) at the matched cells, without a slope, and 0 at all others; r = iou_ratio.
+
+    Arrays, or lists of arrays over scales, whose losses are added. The head of YOLOv5 at 640 pixels
+    has three, with strides of 8, 16 and 32: objectness (B, 3, 80, 80), (B, 3, 40, 40) and
+    (B, 3, 20, 20) of B images, 3 anchors and H x W places. An object is matched with some cells of
+    each; a cell (b, a, i, j) has the flat index ((3b + a) H + i) W + j, so that the M matched cells of
+    all images stand in one list beside their boxes (M, 4), target boxes (M, 4), class logits (M, K)
+    and labels (M,). Scales may have other M, and none matched (M = 0) leaves the objectness alone.
+
+    Args:
+        boxes: (M, 4) predicted for the matched cells, as x1, y1, x2, y2 with x1 ≤ x2 and y1 ≤ y2.
+        target_boxes: (M, 4), likewise.
+        objectness: logits of all cells, any shape, finite.
+        cells: (M,) flat indices of the matched ones among them, each once.
+        class_logits: (M, K) of the matched cells, finite.
+        labels: (M,) integers in [0, K).
+        gain_box: weight of the boxes, at least 0, like the other gains.
+        gain_obj: weight of the objectness.
+        gain_cls: weight of the classes.
+        positive: wanted probability of the label, in [0, 1] (below 1: label smoothing).
+        negative: wanted probability of the other classes, in [0, 1].
+        iou_ratio: r in [0, 1]; at 0, every matched cell is wanted to be sure.
+        balance: weights of the objectness of each scale, at least 0; not used where there is one.
+        reduction: the loss is one number, whatever the reduction.
+
+    Raises:
+        TypeError, ValueError: an argument is outside this domain.
+
+    Source: the composition of YOLOv5 (Ultralytics); ciou: arXiv 1911.08287.
+
+    >>> box, cell = np.array([[0.0, 0.0, 1.0, 1.0]]), np.array([2])
+    >>> yolo_detection(box, box, np.zeros((1, 3, 2, 2)), cell, np.zeros((1, 2)), np.array([0]))
+    np.float64(1.0397207708399179)
+    """
+    require_reduction(reduction)
+    arguments = dict(
+        boxes=boxes,
+        target_boxes=target_boxes,
+        objectness=objectness,
+        cells=cells,
+        class_logits=class_logits,
+        labels=labels,
+    )
+    lengths = {n: len(a) if isinstance(a, list | tuple) else 1 for n, a in arguments.items()}
+    scales = lengths["boxes"]
+    require(scales >= 1, "boxes", "at least one scale", scales)
+    for name, length in lengths.items():
+        require(length == scales, name, f"as many scales as boxes, {scales}", length)
+    for name, gain in (("gain_box", gain_box), ("gain_obj", gain_obj), ("gain_cls", gain_cls)):
+        require_number_between(name, gain, 0, LARGEST)
+    for name, share in (("positive", positive), ("negative", negative), ("iou_ratio", iou_ratio)):
+        require_number_between(name, share, 0, 1)
+    if not isinstance(balance, list | tuple):
+        raise TypeError(f"balance: expected a number for each scale, got {type(balance).__name__}")
+    weights = [as_number("balance", weight) for weight in balance]
+    enough = scales == 1 or len(weights) >= scales
+    require(enough, "balance", f"a number for each of {scales} scales", len(weights))
+    for weight in weights:
+        require_number_between("balance", weight, 0, LARGEST)
+    checked = [_scale_of_yolo(*scale) for scale in _per_scale(*arguments.values())]
+    loss = yolo_detection_items(
+        *(list(parts) for parts in zip(*checked, strict=True)),
+        gain_box=gain_box,
+        gain_obj=gain_obj,
+        gain_cls=gain_cls,
+        positive=positive,
+        negative=negative,
+        iou_ratio=iou_ratio,
+        balance=weights,
+    )
+    return reduce(loss, reduction)

@@ -1,17 +1,22 @@
 """Domains, laws and workloads of the compound losses."""
 
+import re
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from oracles import boxes as box_oracle
 from oracles import classification, overlap
 from oracles.numeric import flatten
-from properties import draw
+from properties import boxes as box_domain
+from properties import draw, general
 from properties.case import Argument, Array, BadCall, Case, Curve, Workload, round_to
 from properties.general import options_matter
-from properties.trial import Measured, Trial, assume, at_least, at_most, equal
+from properties.trial import Broken, Measured, Trial, assume, at_least, at_most, equal
 
 MASK_ARGUMENTS = (
     Argument("logits", "real", gradient=True, learned=True, flat_from=2),
@@ -677,4 +682,405 @@ EXP_LOG_BAD_CALLS = (
     BadCall("weight_cross", lambda c: {"weight_cross": -1.0}, "below 0"),
     BadCall("gamma_dice", lambda c: {"gamma_dice": 0.0}, "not above 0"),
     BadCall("gamma_cross", lambda c: {"gamma_cross": -0.3}, "below 0"),
+)
+
+
+# yolo_detection: domain
+
+YOLO_PARTS = (
+    Argument("boxes", "box", gradient=True, learned=True, batched=False),
+    Argument("target_boxes", "box", batched=False),
+    Argument("objectness", "real", gradient=True, learned=True, batched=False, flat_from=0),
+    Argument("cells", "label", batched=False),
+    Argument("class_logits", "real", gradient=True, learned=True, batched=False),
+    Argument("labels", "label", batched=False),
+)
+"""The arguments of one scale; those of scale 0 of a list are called ``boxes_0`` and so on."""
+GAINS = ("gain_box", "gain_obj", "gain_cls")
+YOLO_OPTIONS: dict[str, Any] = {
+    "gain_box": 0.05,
+    "gain_obj": 1.0,
+    "gain_cls": 0.5,
+    "positive": 1.0,
+    "negative": 0.0,
+    "iou_ratio": 1.0,
+    "balance": (4.0, 1.0, 0.4),
+}
+
+
+def _suffixes(case: Case) -> list[str]:
+    """What the names of each scale end in: nothing where there is one tensor, not a list."""
+    found = [re.fullmatch(r"boxes(_\d)?", name) for name in case.values]
+    return [match[1] or "" for match in found if match] or [""]
+
+
+def yolo_arguments(case: Case) -> tuple[Argument, ...]:
+    """The arguments of all scales."""
+    return tuple(replace(a, name=a.name + suffix) for suffix in _suffixes(case) for a in YOLO_PARTS)
+
+
+@st.composite
+def _scale(draw_: st.DrawFn, classes: int, dtype: str) -> dict[str, Array]:
+    """Some matched cells, or none, of a few; their boxes as the box losses meet them."""
+    pair = draw_(box_domain.pair_cases(dtype))
+    matched = len(pair["boxes1"]) if draw_(st.sampled_from([True, True, True, False])) else 0
+    shapes = [(6,), (7,), (2, 3, 1, 2), (1, 3, 2, 2), (2, 2, 3)]
+    shape = draw_(st.sampled_from(shapes if matched else [*shapes, (0,), (1,)]))
+    cells = draw_(st.permutations(range(int(np.prod(shape)))))[:matched]
+    label = st.integers(0, classes - 1)
+    return {
+        "boxes": pair["boxes1"][:matched],
+        "target_boxes": pair["boxes2"][:matched],
+        "objectness": draw_(draw.arrays(shape, draw.moderate, draw.extreme)),
+        "cells": np.array(cells, np.int64),
+        "class_logits": draw_(draw.arrays((matched, classes), draw.moderate, draw.extreme)),
+        "labels": draw_(draw.arrays((matched,), label, dtype="i8")),
+    }
+
+
+@st.composite
+def _detections(draw_: st.DrawFn, dtype: str) -> dict[str, object]:
+    """Tensors, or lists of one to three scales, with every option."""
+    classes = draw_(st.integers(1, 3))
+    suffixes = draw_(st.sampled_from([[""], ["_0", "_1", "_2"], ["_0", "_1"], ["_0"]]))
+    values: dict[str, object] = {}
+    for suffix in suffixes:
+        scale = draw_(_scale(classes, dtype))
+        values |= {name + suffix: array for name, array in scale.items()}
+    gain = draw.numbers(0.0, 2.0, [1.0, 0.0, 0.5, 0.05], smallest=2.0**-20)
+    share = draw.numbers(0.0, 1.0, [1.0, 0.0, 0.5], smallest=2.0**-20)
+    options = {
+        **{name: draw_(gain) for name in GAINS},
+        "positive": draw_(st.just(1.0) | share),
+        "negative": draw_(st.just(0.0) | share),
+        "iou_ratio": draw_(st.just(1.0) | share),
+        "balance": draw_(st.just((4.0, 1.0, 0.4)) | st.tuples(gain, gain, gain)),
+    }
+    return {**values, **options}
+
+
+def yolo_cases(dtype: str) -> SearchStrategy[Case]:
+    """Cases of matched boxes, objectness and class logits, of one scale or a list of them."""
+    return draw.cases(_detections(dtype), dtype)
+
+
+# yolo_detection: laws
+
+
+def _scales(case: Case) -> list[dict[str, Any]]:
+    """The arrays of each scale, floats in long double, and the weight of its objectness."""
+    suffixes = _suffixes(case)
+    weights = case["balance"] if len(suffixes) > 1 else (1.0,)
+    scales = []
+    for suffix, weight in zip(suffixes, weights, strict=False):
+        arrays = {a.name: case[a.name + suffix] for a in YOLO_PARTS}
+        precise = {n: v if v.dtype.kind == "i" else v.astype(np.longdouble) for n, v in arrays.items()}
+        scales.append({**precise, "weight": weight})
+    return scales
+
+
+def _average(items: Array) -> Any:
+    return items.sum() / max(items.size, 1)
+
+
+def _box_part(case: Case) -> Any:
+    """The mean of the catalogue's ciou, summed over the scales."""
+    return sum(_average(box_oracle.ciou_items(s["boxes"], s["target_boxes"])) for s in _scales(case))
+
+
+def _objectness_part(case: Case) -> Any:
+    """The mean of the catalogue's BCE against o, summed over the scales with their balance."""
+    total, ratio = 0.0, np.longdouble(case["iou_ratio"])
+    for scale in _scales(case):
+        ciou = box_oracle.ciou_items(scale["boxes"], scale["target_boxes"])
+        found = np.zeros(scale["objectness"].size, np.longdouble)
+        found[scale["cells"]] = 1 - ratio + ratio * np.maximum(1 - ciou, 0)
+        logits = scale["objectness"].reshape(-1)
+        items = classification.binary_cross_entropy_items(logits, found)
+        total = total + scale["weight"] * _average(items)
+    return total
+
+
+def _class_part(case: Case) -> Any:
+    """The mean of the catalogue's BCE of the classes, summed over the scales."""
+    total = 0.0
+    for scale in _scales(case):
+        logits = scale["class_logits"]
+        is_label = np.arange(logits.shape[1]) == scale["labels"][:, None]
+        wanted = np.where(is_label, np.longdouble(case["positive"]), case["negative"])
+        total = total + _average(classification.binary_cross_entropy_items(logits, wanted))
+    return total
+
+
+def _only(case: Case, *names: str) -> Case:
+    """The case with the other gains at 0."""
+    return case.changed(**{name: case[name] * (name in names) for name in GAINS})
+
+
+def boxes_alone(trial: Trial) -> None:
+    """With the other gains at 0 it is gain_box times the mean of the catalogue's ciou of each scale,
+    added."""
+    wanted = trial.case["gain_box"] * _box_part(trial.case)
+    equal(trial.value(_only(trial.case, "gain_box")), Measured.exact(wanted, "gain_box mean ciou"))
+
+
+def objectness_alone(trial: Trial) -> None:
+    """With the other gains at 0 it is gain_obj times the balanced mean of the catalogue's BCE against
+    o of each scale, added."""
+    wanted = trial.case["gain_obj"] * _objectness_part(trial.case)
+    equal(trial.value(_only(trial.case, "gain_obj")), Measured.exact(wanted, "gain_obj mean BCE"))
+
+
+def classes_alone(trial: Trial) -> None:
+    """With the other gains at 0 it is gain_cls times the mean of the catalogue's BCE of the classes of
+    each scale, added."""
+    wanted = trial.case["gain_cls"] * _class_part(trial.case)
+    equal(trial.value(_only(trial.case, "gain_cls")), Measured.exact(wanted, "gain_cls mean BCE"))
+
+
+def sum_of_its_parts(trial: Trial) -> None:
+    """It is the sum of its parts, each alone."""
+    box, objectness, classes = (trial.value(_only(trial.case, name)) for name in GAINS)
+    equal(trial.value(), box + objectness + classes)
+
+
+def reductions_are_one(trial: Trial) -> None:
+    """The loss is one number: sum, mean and none are the same."""
+    for reduction in ("sum", "mean"):
+        equal(trial.value(reduction=reduction), trial.value())
+
+
+def order_of_matched_cells(trial: Trial) -> None:
+    """Permuting the matched cells, with all that belongs to them, changes nothing."""
+    changed: dict[str, Array] = {}
+    for suffix in _suffixes(trial.case):
+        order = trial.case.random().permutation(len(trial.case["cells" + suffix]))
+        names = [a.name + suffix for a in YOLO_PARTS if a.name != "objectness"]
+        changed |= {name: trial.case[name][order] for name in names}
+    equal(trial.value(trial.case.changed(**changed)), trial.value())
+
+
+def shape_of_objectness(trial: Trial) -> None:
+    """The shape of the objectness does not matter, only its order."""
+    names = ["objectness" + suffix for suffix in _suffixes(trial.case)]
+    flat = {name: trial.case[name].reshape(-1, 1) for name in names}
+    equal(trial.value(trial.case.changed(**flat)), trial.value())
+
+
+def nothing_matched(trial: Trial) -> None:
+    """With no matched cell what is left is the objectness, wanted to be 0 everywhere, and no gradient
+    but its own is."""
+    names = [a.name for a in trial.arguments if not a.name.startswith("objectness")]
+    nothing = trial.case.changed(**{name: trial.case[name][:0] for name in names})
+    wanted = trial.case["gain_obj"] * _objectness_part(nothing)
+    equal(trial.value(nothing), Measured.exact(wanted, "gain_obj mean BCE against 0"))
+
+
+def wanted_objectness_is_constant(trial: Trial) -> None:
+    """Through the objectness no gradient flows to the boxes."""
+    alone = _only(trial.case, "gain_obj")
+    for name in (a.name for a in trial.arguments if a.gradient and a.kind == "box"):
+        equal(trial.gradient(name, alone), Measured.exact(0.0))
+
+
+def _single(case: Case, suffix: str, **options: object) -> Case:
+    """One scale as tensors."""
+    arrays = {a.name: case[a.name + suffix] for a in YOLO_PARTS}
+    return Case({**arrays, **{name: case[name] for name in YOLO_OPTIONS}, **options}, case.seed)
+
+
+def scales_add_up(trial: Trial) -> None:
+    """Lists give what their scales give alone, the objectness times its balance, added; a list of one
+    scale is that scale."""
+    case, suffixes = trial.case, _suffixes(trial.case)
+    assume(suffixes != [""])
+    weights = case["balance"] if len(suffixes) > 1 else (1.0,)
+    alone = [
+        trial.value(_single(case, suffix, gain_obj=case["gain_obj"] * weight))
+        for suffix, weight in zip(suffixes, weights, strict=False)
+    ]
+    total = alone[0]
+    for other in alone[1:]:
+        total = total + other
+    equal(trial.value(), total)
+
+
+def _affine_in(name: str) -> Callable[[Trial], None]:
+    def law(trial: Trial) -> None:
+        _affine(trial, name)
+
+    law.__name__ = law.__qualname__ = f"affine_in_{name}"
+    law.__doc__ = f"The loss at a {name} is its share between the losses at 0 and at 1."
+    return law
+
+
+def rows_must_agree(trial: Trial) -> None:
+    """Other numbers of boxes, cells, class logits or labels are refused."""
+    suffix = _suffixes(trial.case)[0]
+    for argument in YOLO_PARTS:
+        if argument.name != "objectness":
+            name = argument.name + suffix
+            array = trial.case[name]
+            more = np.concatenate([array, np.zeros((1, *array.shape[1:]), array.dtype)])
+            if not trial.refuses(trial.case.changed(**{name: more})):
+                reason = f"{name} with a row too many is accepted"
+                nothing = Measured.exact(np.nan)
+                raise Broken(reason, nothing, nothing, assertion="not 'an exception'")
+
+
+YOLO_LAWS = (
+    nonnegative,
+    boxes_alone,
+    objectness_alone,
+    classes_alone,
+    sum_of_its_parts,
+    reductions_are_one,
+    order_of_matched_cells,
+    shape_of_objectness,
+    nothing_matched,
+    wanted_objectness_is_constant,
+    scales_add_up,
+    _affine_in("positive"),
+    _affine_in("negative"),
+    _affine_in("iou_ratio"),
+    rows_must_agree,
+    options_matter(
+        gain_box=(0.5, 1.0),
+        gain_obj=(0.5, 1.0),
+        gain_cls=(0.5, 1.0),
+        positive=(1.0, 0.75),
+        negative=(0.0, 0.25),
+        iou_ratio=(1.0, 0.5),
+        balance=((4.0, 1.0, 0.4), (1.0, 2.0, 3.0)),
+    ),
+)
+YOLO_GENERAL_LAWS = tuple(
+    law
+    for law in general.LAWS
+    # They speak of a batch that items belong to; this loss is one number for all cells.
+    if law not in (general.permutation, general.concatenation, general.empty_batch, general.no_broadcast)
+)
+
+
+# yolo_detection: workloads, picture, calls that must be refused
+
+
+def _head(
+    rng: np.random.Generator, images: int, side: int, stride: int, matched: int, classes: int
+) -> dict[str, Array]:
+    """One scale of a detector's head: 3 anchors at side x side places of each image, of which some are
+    matched with a box that is off by about a tenth of a side."""
+    rows = matched * images
+    center, size = rng.uniform(0, side * stride, (rows, 2)), stride * rng.lognormal(1, 0.5, (rows, 2))
+    target = np.concatenate([center - size / 2, center + size / 2], axis=1)
+    moved = target + rng.normal(0, 0.1, (rows, 4)) * np.tile(size, 2)
+    cells = rng.choice(images * 3 * side * side, rows, replace=False)
+    objectness = rng.normal(-4.6, 1.0, images * 3 * side * side)
+    objectness[cells] += 5
+    labels = rng.integers(0, classes, rows)
+    logits = rng.normal(-4, 1.0, (rows, classes))
+    logits[np.arange(rows), labels] += 5
+    return {
+        "boxes": np.concatenate([moved[:, :2], np.maximum(moved[:, :2], moved[:, 2:])], axis=1),
+        "target_boxes": target,
+        "objectness": objectness.reshape(images, 3, side, side),
+        "cells": cells,
+        "class_logits": logits,
+        "labels": labels,
+    }
+
+
+def _coarsest(rng: np.random.Generator, images: int) -> Case:
+    return Case({**_head(rng, images, 20, 32, 48, 80), **YOLO_OPTIONS})
+
+
+def _three_scales(rng: np.random.Generator, images: int) -> Case:
+    values: dict[str, Any] = {}
+    for scale, (side, stride) in enumerate(((80, 8), (40, 16), (20, 32))):
+        head = _head(rng, images, side, stride, 48, 80)
+        values |= {f"{name}_{scale}": array for name, array in head.items()}
+    return Case({**values, **YOLO_OPTIONS})
+
+
+YOLO_WORKLOADS = (
+    Workload(
+        "YOLOv5, stride 32, 4 images",
+        "1,200 cells an image of 640 px, about 7 objects with 7 cells each, COCO's 80 classes",
+        4,
+        _coarsest,
+    ),
+    Workload(
+        "YOLOv5, 1 image",
+        "25,200 cells of 3 scales at 640 px, 144 matched, COCO's 80 classes",
+        1,
+        _three_scales,
+    ),
+    Workload(
+        "YOLOv5, 16 images",
+        "25,200 cells of 3 scales an image of 640 px, 144 matched, COCO's 80 classes",
+        16,
+        _three_scales,
+    ),
+    Workload(
+        "YOLOv5, 64 images",
+        "25,200 cells of 3 scales an image of 640 px, 144 matched, COCO's 80 classes",
+        64,
+        _three_scales,
+        gpu=True,
+    ),
+)
+
+
+def _shifted_box(x: Any) -> Case:
+    """One matched cell of four, sure and right but for its unit box, which is moved to the right."""
+    box = np.array([[0.0, 0.0, 1.0, 1.0]])
+    arrays = {
+        "boxes": box + x * np.array([1.0, 0.0, 1.0, 0.0]),
+        "target_boxes": box,
+        "objectness": np.array([2.0, -4.0, -4.0, -4.0]),
+        "cells": np.array([0]),
+        "class_logits": np.array([[4.0, -4.0]]),
+        "labels": np.array([0]),
+    }
+    return Case({**arrays, **YOLO_OPTIONS, "gain_box": 0.5})
+
+
+YOLO_CURVE = Curve(
+    "shift of a unit box along x, in sides, gain_box = 0.5",
+    -2,
+    2,
+    _shifted_box,
+    {f"iou_ratio = {r:g}": {"iou_ratio": r} for r in (1.0, 0.0)},
+)
+
+
+def _bad(name: str, change: Callable[[Array], Array], why: str) -> BadCall:
+    """A call with an argument of its first scale changed."""
+
+    def changed(case: Case) -> dict[str, Array]:
+        key = name + _suffixes(case)[0]
+        return {key: change(case[key])}
+
+    return BadCall(name, changed, why)
+
+
+YOLO_BAD_CALLS = (
+    _bad("boxes", lambda a: a[:, :3], "three columns"),
+    _bad("boxes", lambda a: a.astype(np.int64), "integers"),
+    _bad("target_boxes", lambda a: a[:1], "other rows"),
+    _bad("objectness", lambda a: a.astype(np.int64), "integers"),
+    _bad("cells", lambda a: a[:, None], "two axes"),
+    _bad("cells", lambda a: a.astype(float), "floats"),
+    _bad("class_logits", lambda a: a[:1], "other rows"),
+    _bad("class_logits", lambda a: a[:, 0], "one axis"),
+    _bad("labels", lambda a: a[:1], "other rows"),
+    _bad("labels", lambda a: a.astype(float), "floats"),
+    BadCall("gain_box", lambda c: {"gain_box": -1.0}, "below 0"),
+    BadCall("gain_obj", lambda c: {"gain_obj": -1.0}, "below 0"),
+    BadCall("gain_cls", lambda c: {"gain_cls": "1"}, "a string"),
+    BadCall("positive", lambda c: {"positive": 1.5}, "above 1"),
+    BadCall("negative", lambda c: {"negative": -0.5}, "below 0"),
+    BadCall("iou_ratio", lambda c: {"iou_ratio": 1.5}, "above 1"),
+    BadCall("balance", lambda c: {"balance": 4.0}, "one number"),
+    BadCall("balance", lambda c: {"balance": (1.0, -1.0, 1.0)}, "below 0"),
 )

@@ -139,6 +139,8 @@ def is_floats(value: Any) -> bool:
 
 def third(value: Any) -> Any:
     """A third of an array of floats, in long double: numbers that float64 does not have."""
+    if isinstance(value, list):
+        return [third(part) for part in value]
     if is_floats(value):
         return value / np.longdouble(3)
     return np.longdouble(value) if isinstance(value, float) else value

@@ -18,8 +18,13 @@ from properties.trial import Broken, NotApplicable
 Function = Callable[..., Tensor]
 
 
+def _tensors(arguments: tuple[Any, ...]) -> list[Tensor]:
+    """All tensors, those in lists too."""
+    return [t for a in arguments for t in (a if isinstance(a, list) else [a])]
+
+
 def _first_tracked(arguments: tuple[Any, ...]) -> Tensor | None:
-    return next((a for a in arguments if a.requires_grad), None)
+    return next((a for a in _tensors(arguments) if a.requires_grad), None)
 
 
 def _offset(amount: float) -> Callable[[Function], Function]:
@@ -34,7 +39,8 @@ def _noisy(right: Function) -> Function:
 
     def wrong(*arguments: Tensor, **options: Any) -> Tensor:
         value = right(*arguments, **options)
-        seed = sum(float((a.detach().double().nan_to_num(0, 1, -1) + 0.1).sum()) for a in arguments)
+        numbers = [a.detach().double().nan_to_num(0, 1, -1) for a in _tensors(arguments)]
+        seed = sum(float((a + 0.1).sum()) for a in numbers)
         place = torch.arange(value.numel(), device=value.device).reshape(value.shape)
         setting = sum(float(v) for v in options.values() if isinstance(v, int | float))
         return value + 0.1 * torch.sin(9.0 * place + 1e3 * seed + 7.0 * setting).to(value.dtype)
@@ -47,7 +53,7 @@ def _tilted(right: Function) -> Function:
 
     def wrong(*arguments: Tensor, **options: Any) -> Tensor:
         value, total = right(*arguments, **options), 0.0
-        for tensor in arguments:
+        for tensor in _tensors(arguments):
             if tensor.requires_grad:
                 finite = tensor.nan_to_num(0, 0, 0)
                 total = total + 3 * (finite - finite.detach()).sum()
@@ -60,7 +66,7 @@ def _tilted_alone(right: Function) -> Function:
     """A gradient that is wrong only where a single argument asks for it."""
 
     def wrong(*arguments: Tensor, **options: Any) -> Tensor:
-        alone = sum(a.requires_grad for a in arguments) == 1
+        alone = sum(a.requires_grad for a in _tensors(arguments)) == 1
         return (_tilted(right) if alone else right)(*arguments, **options)
 
     return wrong
@@ -71,7 +77,7 @@ def _bent(right: Function) -> Function:
 
     def wrong(*arguments: Tensor, **options: Any) -> Tensor:
         value = right(*arguments, **options)
-        moved = [(t - t.detach()).square().sum() for t in arguments if t.requires_grad]
+        moved = [(t - t.detach()).square().sum() for t in _tensors(arguments) if t.requires_grad]
         return value + 3 * sum(moved) if moved else value
 
     return wrong
@@ -101,7 +107,7 @@ def _overwrites(right: Function) -> Function:
     def wrong(*arguments: Tensor, **options: Any) -> Tensor:
         value = right(*arguments, **options)
         with torch.no_grad():
-            arguments[0].add_(1)
+            _tensors(arguments)[0].add_(1)
         return value
 
     return wrong
@@ -121,7 +127,7 @@ def _remembers(right: Function) -> Function:
 def _layout_matters(right: Function) -> Function:
     def wrong(*arguments: Tensor, **options: Any) -> Tensor:
         value = right(*arguments, **options)
-        return value if all(a.is_contiguous() for a in arguments) else value + 1
+        return value if all(a.is_contiguous() for a in _tensors(arguments)) else value + 1
 
     return wrong
 
@@ -139,7 +145,7 @@ def _accepts_anything(right: Function) -> Function:
         try:
             return right(*arguments, **options)
         except ValueError:
-            return arguments[0].sum()
+            return _tensors(arguments)[0].sum()
 
     return wrong
 
@@ -147,7 +153,7 @@ def _accepts_anything(right: Function) -> Function:
 def _wrong_when_large(right: Function) -> Function:
     def wrong(*arguments: Tensor, **options: Any) -> Tensor:
         value = right(*arguments, **options)
-        return value + 1 if arguments[0].numel() > 1000 else value
+        return value + 1 if _tensors(arguments)[0].numel() > 1000 else value
 
     return wrong
 

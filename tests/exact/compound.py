@@ -1,8 +1,12 @@
 """Sums of a cross entropy and an overlap, by their definitions."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from exact import Array, Number, Numbers, digits, mp, number, numbers, probabilities, softmax
+from exact.boxes import ciou
+from exact.classification import binary_cross_entropy
 
 Terms = list[tuple[Number, Number, Number]]
 """Probability, its complement and the target of each voxel."""
@@ -101,3 +105,58 @@ def exp_log(
             item = number(weight_dice) * _mean(dice) + number(weight_cross) * _mean(cross)
         items.append(+item)
     return np.array(items, dtype=object)
+
+
+def yolo_detection(
+    boxes: Array | list[Array],
+    target_boxes: Array | list[Array],
+    objectness: Array | list[Array],
+    cells: Array | list[Array],
+    class_logits: Array | list[Array],
+    labels: Array | list[Array],
+    *,
+    gain_box: float = 0.05,
+    gain_obj: float = 1.0,
+    gain_cls: float = 0.5,
+    positive: float = 1.0,
+    negative: float = 0.0,
+    iou_ratio: float = 1.0,
+    balance: Sequence[float] = (4.0, 1.0, 0.4),
+) -> Array:
+    """Mean ciou, mean BCE of the objectness against o, and of the classes, weighed and added."""
+    arguments = (boxes, target_boxes, objectness, cells, class_logits, labels)
+    lists = [a if isinstance(a, list) else [a] for a in arguments]
+    weights = balance if len(lists[0]) > 1 else (1.0,)
+    total = mp.mpf(0)
+    for first, second, x, places, scores, own, weight in zip(*lists, weights, strict=False):
+        found = np.full(np.size(x), mp.mpf(0), dtype=object)
+        found[places] = _found(first, second, iou_ratio)
+        hot = np.full(np.shape(scores), number(negative), dtype=object)
+        hot[np.arange(len(own)), own] = number(positive)
+        total += number(gain_box) * _mean_or_zero(ciou(first, second))
+        share = number(gain_obj) * number(weight)
+        total += share * _mean_or_zero(binary_cross_entropy(np.ravel(x), found))
+        total += number(gain_cls) * _mean_or_zero(binary_cross_entropy(scores, hot))
+    return np.array(total, dtype=object)
+
+
+def _found(boxes: Array, target_boxes: Array, iou_ratio: float) -> Array:
+    """o = (1-r) + r max(1 - ciou, 0) of each matched cell."""
+    share = number(iou_ratio)
+    zero = mp.mpf(0)
+    values = [1 - share + share * max(1 - item, zero) for item in ciou(boxes, target_boxes)]
+    return np.array(values, dtype=object)
+
+
+def _mean_or_zero(items: Array) -> Number:
+    return sum(items.flat, mp.mpf(0)) / max(items.size, 1)
+
+
+def boxes_of_yolo(boxes: Array, *, target_boxes: Array, alpha: Array, gain_box: float) -> Array:
+    """What of one scale depends on the boxes with a slope: α and o have none. As a single item."""
+    return np.array([number(gain_box) * _mean_or_zero(ciou(boxes, target_boxes, alpha))], dtype=object)
+
+
+def logits_of_yolo(**arguments: Array) -> Array:
+    """The loss as a single item."""
+    return yolo_detection(**arguments).reshape(1)  # type: ignore[arg-type]  # its own arguments

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import exact.boxes
 import exact.compound
 import numpy as np
 
@@ -200,4 +201,119 @@ EXP_LOG = LossTruth(
     },
 )
 
-TRUTHS: tuple[KernelTruth, ...] = (BCE_DICE, BCE_LOG_DICE, COMBO, EXP_LOG)
+
+def head(seed: int, matched: int, shape: tuple[int, ...], classes: int = 3) -> Arguments:
+    """One scale of a detector's head."""
+    generator = random(seed)
+    low = generator.uniform(0, 5, (2, matched, 2))
+    corners = np.concatenate([low, low + generator.uniform(0.5, 4, low.shape)], axis=-1)
+    return {
+        "boxes": corners[0],
+        "target_boxes": corners[1],
+        "objectness": generator.normal(0, 3, shape),
+        "cells": generator.permutation(int(np.prod(shape)))[:matched],
+        "class_logits": generator.normal(0, 3, (matched, classes)),
+        "labels": generator.integers(0, classes, matched),
+    }
+
+
+def listed(*scales: Arguments) -> dict[str, Any]:
+    return {name: [scale[name] for scale in scales] for name in scales[0]}
+
+
+ONE_SCALE = head(1, 4, (2, 3, 2, 2))
+FLAT = {**ONE_SCALE, "objectness": ONE_SCALE["objectness"].reshape(-1)}
+THREE = listed(head(2, 3, (1, 3, 4, 2)), head(3, 0, (1, 3, 2, 1)), head(4, 2, (1, 3, 1, 1)))
+FACTORS = {"gain_box": 0.7, "gain_obj": 1.3, "gain_cls": 0.9}
+SOFT = {"positive": 0.95, "negative": 0.05, "iou_ratio": 0.6}
+
+
+def yolo_cases() -> dict[str, Arguments]:
+    far = {**ONE_SCALE, "boxes": ONE_SCALE["boxes"] + 1e3}
+    same = {**ONE_SCALE, "boxes": ONE_SCALE["target_boxes"]}
+    points = {**ONE_SCALE, "boxes": np.tile(ONE_SCALE["boxes"][:, :2], 2)}
+    shape = ONE_SCALE["objectness"].shape
+    hard = random(5).choice(np.concatenate([HARD, -HARD]), shape)
+    return {
+        "one scale": ONE_SCALE,
+        "three scales": THREE,
+        "three scales, every option": {**THREE, **FACTORS, **SOFT, "balance": (0.5, 2.0, 3.0)},
+        "two scales": listed(ONE_SCALE, head(6, 1, (5,))),
+        "a list of one": listed(ONE_SCALE),
+        "every option": {**ONE_SCALE, **FACTORS, **SOFT},
+        "far": far,
+        "same boxes": same,
+        "points": points,
+        "extreme objectness": {**ONE_SCALE, "objectness": hard},
+        "all matched": head(7, 6, (1, 3, 2, 1)),
+        "nothing matched": head(8, 0, (1, 3, 2, 2)),
+    }
+
+
+def yolo_gradients() -> dict[str, Gradient]:
+    scale = {**FLAT, "gain_box": 0.7}
+    pair = {name: ONE_SCALE[name] for name in ("boxes", "target_boxes")}
+    alpha = exact.boxes.ciou_alpha(*pair.values())
+
+    def of_boxes(**arguments: Any) -> Any:
+        return exact.compound.boxes_of_yolo(
+            arguments["boxes"], target_boxes=pair["target_boxes"], alpha=alpha, gain_box=0.7
+        )
+
+    return {
+        "boxes": Gradient(arguments=scale, along=("boxes",), definition=of_boxes),
+        "logits": Gradient(
+            arguments=scale,
+            along=("objectness", "class_logits"),
+            definition=exact.compound.logits_of_yolo,
+        ),
+    }
+
+
+def another(name: str, *values: Any) -> list[Any]:
+    """The accepted array with its first numbers replaced."""
+    arrays = []
+    for value in values:
+        array = ONE_SCALE[name].copy()
+        array.reshape(-1)[0] = value
+        arrays.append(array)
+    return arrays
+
+
+UPSIDE_DOWN = ONE_SCALE["boxes"][:, [2, 1, 0, 3]]
+YOLO_DETECTION = LossTruth(
+    name="yolo_detection",
+    oracle=compound.yolo_detection,
+    items=compound.yolo_detection_items,
+    definition=exact.compound.yolo_detection,
+    cases=yolo_cases(),
+    nothing={"no cells": (head(9, 0, (0,)), ()), "no scales' cells": (listed(head(9, 0, (0,))), ())},
+    gradients=yolo_gradients(),
+    kernel_cases={"defaults": FLAT},
+    accepted=ONE_SCALE,
+    bad_values={
+        "boxes": [np.zeros(4), np.zeros((4, 5)), UPSIDE_DOWN, *another("boxes", NAN, -INF), []],
+        "target_boxes": [np.zeros((3, 4)), UPSIDE_DOWN, *another("target_boxes", NAN, -INF)],
+        "objectness": [*another("objectness", NAN, INF), [ONE_SCALE["objectness"]] * 2],
+        "cells": [np.zeros((4, 1), int), np.arange(3), [np.array([0, 1, 2, 2])], np.arange(21, 25)],
+        "class_logits": [np.zeros(4), np.zeros((3, 3)), *another("class_logits", NAN, INF)],
+        "labels": [np.zeros(3, int), np.array([0, 0, 0, 3]), np.array([-1, 0, 0, 0])],
+        **{name: [-1e-9, INF, NAN] for name in FACTORS},
+        **{name: [-1e-9, 1.001, NAN] for name in SOFT},
+        "balance": [(1.0, -1.0, 1.0), (NAN,)],
+    },
+    wrong_types={
+        **{name: [ONE_SCALE[name] * 1j] for name in ("boxes", "target_boxes", "objectness")},
+        "class_logits": [ONE_SCALE["class_logits"] * 1j],
+        **{name: [ONE_SCALE[name] * 1.0] for name in ("cells", "labels")},
+        "gain_box": ["1", None],
+        "balance": [1.0, None, "abc", ("1",)],
+    },
+    bad_together=[
+        ({**THREE, "balance": (1.0, 1.0)}, "balance"),
+        ({**THREE, "labels": THREE["labels"][:2]}, "labels"),
+        ({**THREE, "cells": THREE["cells"][::-1]}, "cells"),
+    ],
+)
+
+TRUTHS: tuple[KernelTruth, ...] = (BCE_DICE, BCE_LOG_DICE, COMBO, EXP_LOG, YOLO_DETECTION)
