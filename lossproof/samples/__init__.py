@@ -5,8 +5,11 @@ from data that scikit-learn ships.
 
 From scikit-learn's digits (``load_digits``), the second half of which was held out from training:
 
-- ``cross_entropy_digits.npz``: logits of a multinomial logistic regression.
-- ``sigmoid_focal_digits.npz``: logits of ten one-against-the-rest logistic regressions.
+- ``cross_entropy_digits.npz``, ``softmax_focal_digits.npz``: logits of a multinomial logistic
+  regression.
+- ``binary_cross_entropy_digits.npz``, ``balanced_cross_entropy_digits.npz``,
+  ``sigmoid_focal_digits.npz``: logits of ten one-against-the-rest logistic regressions;
+  ``log_loss_digits.npz``: their probabilities.
 - ``arcface_digits.npz``: linear discriminants, and the class means of the first half.
 
 From scikit-learn's sample images (``load_sample_image``) flower.jpg and china.jpg:

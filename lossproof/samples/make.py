@@ -64,13 +64,43 @@ def cross_entropy_digits() -> Batch:
     return {"logits": logits.astype(np.float32), "target": label.astype(np.int64)}
 
 
-def sigmoid_focal_digits() -> Batch:
-    """Logits of ten one-against-the-rest logistic regressions on the held-out digits."""
+def _one_against_the_rest() -> tuple[Array, Array]:
+    """Logits of ten logistic regressions on the held-out digits, and what they should find."""
     train, test, train_label, label = _digits()
     model = OneVsRestClassifier(_regression()).fit(train, train_label)
+    return model.decision_function(test), np.eye(CLASSES, dtype=np.float32)[label]
+
+
+def binary_cross_entropy_digits() -> Batch:
+    """Logits of ten one-against-the-rest logistic regressions, positives weighing nine times as much."""
+    logits, target = _one_against_the_rest()
+    return {"logits": logits.astype(np.float32), "target": target, "pos_weight": np.array(9.0)}
+
+
+def log_loss_digits() -> Batch:
+    """Probabilities of ten one-against-the-rest logistic regressions, none surer than 1e-6."""
+    logits, target = _one_against_the_rest()
+    probs = (1 / (1 + np.exp(-logits))).clip(2e-6, 1 - 2e-6)
+    return {"probs": probs.astype(np.float32), "target": target}
+
+
+def balanced_cross_entropy_digits() -> Batch:
+    """Logits of ten one-against-the-rest logistic regressions."""
+    logits, target = _one_against_the_rest()
+    return {"logits": logits.astype(np.float32), "target": target}
+
+
+def softmax_focal_digits() -> Batch:
+    """Logits of a multinomial logistic regression on the held-out digits."""
+    return {**cross_entropy_digits(), "gamma": np.array(2.0)}
+
+
+def sigmoid_focal_digits() -> Batch:
+    """Logits of ten one-against-the-rest logistic regressions on the held-out digits."""
+    logits, target = _one_against_the_rest()
     return {
-        "logits": model.decision_function(test).astype(np.float32),
-        "target": np.eye(CLASSES, dtype=np.float32)[label],
+        "logits": logits.astype(np.float32),
+        "target": target,
         "gamma": np.array(2.0),
         "alpha": np.array(0.25),
     }
@@ -208,6 +238,10 @@ def giou_flower() -> Batch:
 
 MAKERS: tuple[Callable[[], Batch], ...] = (
     cross_entropy_digits,
+    binary_cross_entropy_digits,
+    log_loss_digits,
+    balanced_cross_entropy_digits,
+    softmax_focal_digits,
     sigmoid_focal_digits,
     mse_flower,
     giou_flower,
