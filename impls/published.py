@@ -10,6 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from impls.boxes import ciou_vectorized
+from impls.compound import Scales
+
 
 def _reduce(items: Tensor, reduction: str) -> Tensor:
     if reduction == "none":
