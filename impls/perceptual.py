@@ -2,6 +2,10 @@
 
 The network's parameters are constants, also where they require grad, and the network is left as it
 is: each child is called with parameters that are detached and, for half types, widened.
+
+On CUDA, cuDNN's convolutions round float32 to TF32's 11 bits, unless
+``torch.backends.cudnn.conv.fp32_precision`` is "ieee", in the backward pass too: that is the caller's
+to say.
 """
 
 import math

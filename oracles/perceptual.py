@@ -32,10 +32,10 @@ def _convolved(x: Array, weight: Array, bias: Array) -> Array:
         return _convolved(x.real, weight, bias) + 1j * _convolved(x.imag, weight, 0 * bias)
     height, width = x.shape[-2:]
     padded = np.pad(x, [(0, 0)] * (x.ndim - 2) + [(1, 1), (1, 1)])
-    total = bias[:, None]
+    total, weight = bias[:, None], np.ascontiguousarray(np.moveaxis(weight, (2, 3), (0, 1)))
     for row, column in np.ndindex(3, 3):
         shifted = padded[..., row : row + height, column : column + width]
-        total = total + weight[:, :, row, column] @ shifted.reshape(*x.shape[:-2], height * width)
+        total = total + weight[row, column] @ shifted.reshape(*x.shape[:-2], height * width)
     return total.reshape(*total.shape[:-1], height, width)
 
 
