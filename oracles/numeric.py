@@ -66,8 +66,11 @@ def power(x: Array, exponent: float) -> Array:
         return x**exponent
     answer = np.empty_like(x)
     answer.real = x.real**exponent
-    still = x.imag == 0
-    answer.imag = np.where(still, 0, exponent * np.where(still, 1, x.real) ** (exponent - 1) * x.imag)
+    still, base = x.imag == 0, x.real
+    zero = base == 0  # x ** (exponent - 1) would round the exponent, which a tiny base magnifies
+    quotient = answer.real / np.where(zero, 1, base)
+    slope = exponent * np.where(zero, np.where(still, 1, base) ** (exponent - 1), quotient)
+    answer.imag = np.where(still, 0, slope * x.imag)
     return answer
 
 
