@@ -54,8 +54,10 @@ class Compiled:
 
 
 def _kind(argument: Any) -> Hashable:
+    """What a graph may depend on; of sizes, whether they are 0, 1 or more."""
     if isinstance(argument, Tensor):
-        return argument.dtype, argument.ndim, argument.requires_grad
+        sizes = tuple(min(size, 2) for size in argument.shape)
+        return argument.dtype, sizes, argument.requires_grad
     return argument
 
 
