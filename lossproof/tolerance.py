@@ -15,8 +15,9 @@ within 8 budgets, and u|y| once for the final rounding of a half type.
 Where 64 units move the oracle by more than 512 spreads and 8 floors (kinks, ties, jumps) no single
 value is right: there the budget is infinite, and only finiteness is judged. For the gradients of
 boxes, whose ties are many, the far moves come in opposite pairs, and a kink is where a pair does not
-cancel to within 8 budgets. Where three of the coordinates of two boxes along an axis tie (a box
-without width on the side of another), not even these moves come to every side: not judged.
+cancel to within 2 budgets (not 8: curvature can hide a part of a kink). Where three coordinates of two
+boxes tie along an axis (a box without width on the side of another), not even these moves come to
+every side: not judged.
 
 The oracle runs in long double to judge float64, where the platform has it.
 """
@@ -32,12 +33,12 @@ import numpy as np
 from lossproof.loss import Loss
 from oracles.numeric import flatten
 from properties.case import Argument, Array, Case
-from properties.trial import BUDGETS
 
 FAR = 64
 """How many units away the oracle is asked again, to find kinks."""
 FAR_SPREADS = 512.0
 FAR_FLOORS = 8.0
+BENT_BUDGETS = 2.0
 PERTURBATIONS = 16
 STEP = 1e-100
 """The complex step."""
@@ -164,7 +165,7 @@ def _judged(answers: Array, floor: Array, smallest: float, paired: bool = False)
         if paired and len(answers) == len(ALL_MOVES):
             away = answers[1 + PERTURBATIONS :] - value
             bend = np.abs(away + away[np.arange(PERTURBATIONS) ^ 5]).max(axis=0)
-            sure &= bend <= BUDGETS * budget
+            sure &= bend <= BENT_BUDGETS * budget
     return Truth(
         np.where(np.isfinite(value), value, 0).astype(np.float64),
         np.where(sure, budget, np.inf).astype(np.float64),

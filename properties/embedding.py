@@ -8,7 +8,7 @@ from hypothesis.strategies import SearchStrategy
 
 from oracles import classification, embedding
 from properties import draw
-from properties.case import Argument, Array, BadCall, Case, Curve, Workload, round_to
+from properties.case import DTYPES, Argument, Array, BadCall, Case, Curve, Workload, round_to
 from properties.general import options_matter
 from properties.trial import Measured, Trial, assume, at_least, equal
 
@@ -37,7 +37,7 @@ def _features(draw_: st.DrawFn, reach: float) -> dict[str, object]:
     features = draw_(draw.arrays((batch, size), draw.moderate, wide))
     centers = draw_(draw.arrays((classes, size), draw.moderate, wide))
     label = draw_(draw.arrays((batch,), st.integers(0, classes - 1), dtype="i8"))
-    near = draw_(st.sampled_from([None, None, 0.0, 2.0**-7]))
+    near = draw_(st.sampled_from([None, None, None, 0.0, 2.0**-7, 2.0**-20]))
     return {
         "features": features if near is None else centers[label] * (1 + near),
         "label": label,
@@ -130,9 +130,11 @@ def rotation(trial: Trial) -> None:
 
 
 def joint_shift(trial: Trial) -> None:
-    """Adding the same vector to features and centres changes nothing."""
+    """Adding the same vector to features and centres changes nothing, as long as the dtype holds the
+    sum."""
     grid = {name: np.clip(np.rint(trial.case[name]), -64, 64) for name in ("features", "centers")}
-    shift = trial.case.random().integers(-32, 33, trial.case["centers"].shape[1])
+    reach = 2 ** (DTYPES[trial.dtype].bits - 2)
+    shift = trial.case.random().integers(-reach, reach + 1, trial.case["centers"].shape[1])
     moved = {name: rows + shift for name, rows in grid.items()}
     equal(trial.value(trial.case.changed(**moved)), trial.value(trial.case.changed(**grid)))
 

@@ -81,6 +81,26 @@ def test_ties_are_found_wherever_they_are(at: float) -> None:
     assert np.isinf(truth.budget[0, 0]) or truth.budget[0, 0] > abs(truth.value[0, 0]) / 8
 
 
+@pytest.mark.parametrize("loss", ["iou", "giou", "diou", "ciou"])
+@pytest.mark.parametrize("size", [1.0, 2.0**-20])
+def test_a_line_on_a_side_is_not_judged(loss: str, size: float) -> None:
+    """A box without width on the side of another ties three coordinates: nothing is judged along x,
+    where a gradient may be as large as one over a rounding."""
+    case = _boxes([size * x for x in (1, -1, 1, 2, 0, 0, 1, 1)])
+    for name in ("boxes1", "boxes2"):
+        truth = tolerance.true_gradient(CATALOG[loss], case, name, C32, SMALLEST, "sum")
+        assert np.isinf(truth.budget[0, [0, 2]]).all()
+        assert (truth.reach[0, [0, 2]] > 1 / size).all()
+
+
+def test_a_kink_half_hidden_by_curvature_is_found() -> None:
+    """A side that ties, of a box so flat that the jump is 10 budgets and its bend less than 7."""
+    flat = [0.0, -1.0919139640463982e-05, 0.001292325323447585, 0.0]
+    case = _boxes([*flat, 0.0, 0.0, 0.09375, 0.24818773567676544])
+    truth = tolerance.true_gradient(CATALOG["giou"], case, "boxes1", C32, SMALLEST, "sum")
+    assert np.isinf(truth.budget[0, 3])
+
+
 def test_long_double_judges_float64() -> None:
     """The oracle is more precise than what it judges: dice's gradient in float64 is off by itself."""
     random = np.random.default_rng(2)
