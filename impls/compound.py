@@ -566,9 +566,10 @@ def _means(
     overlap = ciou(boxes, target_boxes.detach(), reduction="none")
     found = torch.zeros(objectness.numel(), dtype=objectness.dtype, device=objectness.device)
     ratio = shares["iou_ratio"]
-    found[scale["cells"]] = (1 - ratio) + ratio * (1 - overlap.detach()).clamp(min=0)
+    agreement = (1 - ratio) + ratio * (1 - overlap.detach()).clamp(min=0)
+    found = found.scatter(0, scale["cells"], agreement)
     wanted = torch.full_like(class_logits.detach(), shares["negative"])
-    wanted.scatter_(1, scale["labels"][:, None], shares["positive"])
+    wanted = wanted.scatter(1, scale["labels"][:, None], shares["positive"])
     return (
         overlap.sum() / max(len(boxes), 1),
         binary(objectness.reshape(-1), found),

@@ -807,7 +807,7 @@ _ROWS = (
             "The paper leaves the centres out of backpropagation and moves each by the mean of its "
             "features; others expand the square, and clamp it at 1e-12."
         ),
-        paper="Wen et al. 2016, A Discriminative Feature Learning Approach for Deep Face Recognition",
+        paper="Wen et al. 2016, ECCV",
         oracle=embedding_oracles.center,
         items=embedding_oracles.center_items,
         arguments=embedding.CENTER_ARGUMENTS,

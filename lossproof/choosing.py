@@ -136,9 +136,15 @@ def choose(
         ValueError: unknown loss, dtype or device, a size or a number of threads below 1.
     """
     row = find("loss", loss, CATALOG)
+    _require_threads(threads)
     workload = default_workloads(row)[-1] if size is None else workload_of_size(row, size)
     verdicts = verdicts_of(row, device, dtype, report=report)
     return choose_for(row, workload, verdicts, device, dtype, threads, report)
+
+
+def _require_threads(threads: int | None) -> None:
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads: expected at least 1, got {threads}")
 
 
 def default_workloads(loss: Loss) -> list[Workload]:
@@ -229,9 +235,8 @@ def choose_for(
 
     After Ctrl-C the choice rests on the rounds made so far, says so, and is not kept on disk.
     """
+    _require_threads(threads)
     threads = torch.get_num_threads() if threads is None else threads
-    if threads < 1:
-        raise ValueError(f"threads: expected at least 1, got {threads}")
     key: dict[str, Any] = {
         **environment(device),
         "loss": loss.name,

@@ -1031,26 +1031,26 @@ YOLO_WORKLOADS = (
 )
 
 
-def _shifted_box(x: Any) -> Case:
-    """One matched cell of four, sure and right but for its unit box, which is moved to the right."""
+def _matched_cell(x: Any) -> Case:
+    """One matched cell of four, its unit box off by half a side; its objectness varies."""
     box = np.array([[0.0, 0.0, 1.0, 1.0]])
     arrays = {
-        "boxes": box + x * np.array([1.0, 0.0, 1.0, 0.0]),
+        "boxes": box + 0.5 * np.array([1.0, 0.0, 1.0, 0.0]),
         "target_boxes": box,
-        "objectness": np.array([2.0, -4.0, -4.0, -4.0]),
+        "objectness": np.array([x, -4.0, -4.0, -4.0]),
         "cells": np.array([0]),
         "class_logits": np.array([[4.0, -4.0]]),
         "labels": np.array([0]),
     }
-    return Case({**arrays, **YOLO_OPTIONS, "gain_box": 0.5})
+    return Case({**arrays, **YOLO_OPTIONS})
 
 
 YOLO_CURVE = Curve(
-    "shift of a unit box along x, in sides, gain_box = 0.5",
-    -2,
-    2,
-    _shifted_box,
-    {f"iou_ratio = {r:g}": {"iou_ratio": r} for r in (1.0, 0.0)},
+    "objectness logit of the one matched cell of four",
+    -6,
+    6,
+    _matched_cell,
+    {f"iou_ratio = {r}": {"iou_ratio": r} for r in (0.0, 0.5, 1.0)},
 )
 
 

@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_map
 from lossproof import CATALOG
 from lossproof.cases import generated
 from lossproof.loss import Loss
+from lossproof.tolerance import items_shape
 from lossproof.trial import tensors_of, tracked
 from properties.case import Case, take_rows
 
@@ -25,8 +26,11 @@ Call = tuple[Callable[..., Tensor], list[str], dict[str, Tensor]]
 
 def _cases(loss: Loss) -> list[Case]:
     """Generated cases with at least two rows, so that rows can be exchanged."""
-    first = loss.known_arguments(generated(loss, "float64", 100, 0)[0])[0].name
-    cases = [c for c in generated(loss, "float64", 100, 0) if c[first].ndim > 0 and len(c[first]) > 1]
+    cases = []
+    for case in generated(loss, "float64", 100, 0):
+        first = case[loss.arguments_of(case)[0].name]
+        if first.ndim > 0 and len(first) > 1:
+            cases.append(case)
     assert len(cases) >= CASES
     return cases[:CASES]
 
@@ -46,8 +50,12 @@ def _call(loss: Loss, case: Case, reduction: str) -> Call:
 
 
 def _copies(loss: Loss, case: Case) -> list[Case]:
-    """The case with its rows drawn anew, a few times."""
+    """The case with its rows drawn anew, a few times; with its rows turned round where items are of
+    the whole batch, whose rows may have to be different ones."""
     arguments = loss.arguments_of(case)
+    if items_shape(loss, case) == ():
+        names = [a.name for a in arguments if case[a.name].ndim > 0]
+        return [case.changed(**{n: np.roll(case[n], k, axis=0) for n in names}) for k in range(COPIES)]
     rows = len(case[arguments[0].name])
     random = np.random.default_rng(case.seed)
     return [take_rows(case, arguments, random.integers(0, rows, rows)) for _ in range(COPIES)]
