@@ -10,17 +10,26 @@ From scikit-learn's digits (``load_digits``), the second half of which was held 
 - ``binary_cross_entropy_digits.npz``, ``balanced_cross_entropy_digits.npz``,
   ``sigmoid_focal_digits.npz``: logits of ten one-against-the-rest logistic regressions;
   ``log_loss_digits.npz``: their probabilities.
-- ``arcface_digits.npz``: linear discriminants, and the class means of the first half.
+- ``arcface_digits.npz``, ``center_digits.npz``: linear discriminants, and the class means of the
+  first half.
 
 From scikit-learn's sample images (``load_sample_image``) flower.jpg and china.jpg:
 
 - ``mse_flower.npz``: a crop of flower.jpg, and its reconstruction from principal components that
   were learned on china.jpg.
 - ``vgg_content_flower.npz``: a quarter of the same pair.
-- ``giou_flower.npz``: boxes around the petal rims in flower.jpg, found at a lower resolution and by
-  a contrast rule.
+- ``iou_flower.npz``, ``giou_flower.npz``, ``diou_flower.npz``, ``ciou_flower.npz``: boxes around
+  the petal rims in flower.jpg, found at a lower resolution and by a contrast rule.
+- ``yolo_detection_flower.npz``: the same boxes, a cell classifier's logits of the middle of a rim, and
+  whether the rim lies or stands.
 - ``dice_flower.npz``: a pixel classifier's probabilities of flower on a shrunk flower.jpg, and the
   mask of a colour rule.
+- ``jaccard_flower.npz``, ``tversky_flower.npz``, ``focal_tversky_flower.npz``,
+  ``log_cosh_dice_flower.npz``, ``sensitivity_specificity_flower.npz``: four tiles of these;
+  ``hausdorff_dt_flower.npz``: with the distances to both contours.
+- ``bce_dice_flower.npz``, ``bce_log_dice_flower.npz``, ``combo_flower.npz``: the classifier's logits
+  on the same tiles; ``exp_log_flower.npz``: as logits of two classes;
+  ``distance_dice_flower.npz``, ``distance_weighted_ce_flower.npz``: with maps of the contour.
 
 Credits and licences:
 

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from scipy.special import expit
 from sklearn.datasets import load_digits, load_sample_image
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.multiclass import OneVsRestClassifier
+
+from lossproof import contour_distance, penalty_map
 
 Array = npt.NDArray[Any]
 Batch = dict[str, Any]
@@ -34,6 +37,12 @@ DETECTOR_SHAPE = (283, 293)
 the reference's."""
 SMALLEST_RIM = 40
 """Pixels of the smallest petal rim that counts."""
+CELL = 10
+"""Side of the square cells in which the detector looks for the middle of a rim, in pixels."""
+TILE = 32
+"""Side of the square tiles of the masks, in pixels of the shrunk flower.jpg."""
+TILED = (slice(20, 20 + 2 * TILE), slice(50, 50 + 2 * TILE))
+"""Rows and columns of the shrunk flower.jpg that the tiles cover: each has flower and background."""
 
 
 def _regression(strength: float = 1.0) -> LogisticRegression:
@@ -56,7 +65,7 @@ def _digits() -> list[Array]:
     return list(train_test_split(images / 16, labels, test_size=0.5, shuffle=False))
 
 
-def cross_entropy_digits() -> Batch:
+def digit_logits() -> Batch:
     """Logits of a multinomial logistic regression on the held-out digits."""
     train, test, train_label, label = _digits()
     model = _regression().fit(train, train_label)
@@ -71,43 +80,21 @@ def _one_against_the_rest() -> tuple[Array, Array]:
     return model.decision_function(test), np.eye(CLASSES, dtype=np.float32)[label]
 
 
-def binary_cross_entropy_digits() -> Batch:
-    """Logits of ten one-against-the-rest logistic regressions, positives weighing nine times as much."""
+def digit_binary_logits() -> Batch:
+    """Logits of ten one-against-the-rest logistic regressions on the held-out digits."""
     logits, target = _one_against_the_rest()
-    return {"logits": logits.astype(np.float32), "target": target, "pos_weight": np.array(9.0)}
+    return {"logits": logits.astype(np.float32), "target": target}
 
 
-def log_loss_digits() -> Batch:
+def digit_binary_probs() -> Batch:
     """Probabilities of ten one-against-the-rest logistic regressions, none surer than 1e-6."""
     logits, target = _one_against_the_rest()
     probs = (1 / (1 + np.exp(-logits))).clip(2e-6, 1 - 2e-6)
     return {"probs": probs.astype(np.float32), "target": target}
 
 
-def balanced_cross_entropy_digits() -> Batch:
-    """Logits of ten one-against-the-rest logistic regressions."""
-    logits, target = _one_against_the_rest()
-    return {"logits": logits.astype(np.float32), "target": target}
-
-
-def softmax_focal_digits() -> Batch:
-    """Logits of a multinomial logistic regression on the held-out digits."""
-    return {**cross_entropy_digits(), "gamma": np.array(2.0)}
-
-
-def sigmoid_focal_digits() -> Batch:
-    """Logits of ten one-against-the-rest logistic regressions on the held-out digits."""
-    logits, target = _one_against_the_rest()
-    return {
-        "logits": logits.astype(np.float32),
-        "target": target,
-        "gamma": np.array(2.0),
-        "alpha": np.array(0.25),
-    }
-
-
-def arcface_digits() -> Batch:
-    """Linear discriminants of the held-out digits, against the class means of the training half."""
+def _digit_features(means_name: str) -> Batch:
+    """Linear discriminants of the held-out digits, and the class means of the training half."""
     train, test, train_label, label = _digits()
     model = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto").fit(train, train_label)
     train_features = model.transform(train)
@@ -115,10 +102,18 @@ def arcface_digits() -> Batch:
     return {
         "features": model.transform(test).astype(np.float32),
         "label": label.astype(np.int64),
-        "weight": np.array(means, dtype=np.float32),
-        "scale": np.array(64.0),
-        "margin": np.array(0.5),
+        means_name: np.array(means, dtype=np.float32),
     }
+
+
+def digit_features_and_weight() -> Batch:
+    """Linear discriminants, with the class means as the weight of a last layer."""
+    return _digit_features("weight")
+
+
+def digit_features_and_centers() -> Batch:
+    """Linear discriminants, with the class means as centres."""
+    return _digit_features("centers")
 
 
 # Pictures
@@ -147,7 +142,7 @@ def _as_batch(picture: Array) -> Array:
     return np.ascontiguousarray(picture.transpose(2, 0, 1)[None], dtype=np.float32)
 
 
-def mse_flower() -> Batch:
+def flower_pictures() -> Batch:
     """The bloom's middle, through principal components that were learned on the other picture."""
     target = _picture("flower.jpg")[160:288, 240:368]
     model = PCA(COMPONENTS, svd_solver="full").fit(_patches(_picture("china.jpg")))
@@ -156,35 +151,90 @@ def mse_flower() -> Batch:
     return {"input": _as_batch(decoded), "target": _as_batch(target)}
 
 
-def vgg_content_flower() -> Batch:
+def small_flower_pictures() -> Batch:
     """The same pair, a quarter of it, at relu1_2 to relu5_2."""
-    pair = mse_flower()
+    pair = flower_pictures()
     return {name: pair[old][..., :64, :64] for name, old in (("output", "input"), ("target", "target"))}
 
 
-def _probabilities(features: Array, mask: Array) -> Array:
+def _log_odds(features: Array, mask: Array) -> Array:
     """A pixel classifier's (height, width); each half is judged by what the other half taught."""
-    probabilities = np.empty(mask.shape)
+    log_odds = np.empty(mask.shape)
     middle = mask.shape[1] // 2
     left, right = np.s_[:, :middle], np.s_[:, middle:]
     for seen, unseen in ((left, right), (right, left)):
         model = _regression(1000.0)
         model.fit(features[seen].reshape(-1, features.shape[2]), mask[seen].ravel())
-        judged = model.predict_proba(features[unseen].reshape(-1, features.shape[2]))
-        probabilities[unseen] = judged[:, 1].reshape(mask[unseen].shape)
-    return probabilities
+        judged = model.decision_function(features[unseen].reshape(-1, features.shape[2]))
+        log_odds[unseen] = judged.reshape(mask[unseen].shape)
+    return log_odds
 
 
-def dice_flower() -> Batch:
-    """Where the picture is flower: a pixel classifier against a colour rule (orange pixels)."""
+# Masks
+
+
+def _flower() -> tuple[Array, Array]:
+    """Where the picture is flower: a pixel classifier's log odds, and a colour rule (orange pixels)."""
     picture = _picture("flower.jpg")[:424].reshape(106, 4, 160, 4, 3).mean(axis=(1, 3))
     red, green, blue = np.moveaxis(picture, 2, 0)
     mask = (red > green) & (green > blue) & (red - blue > 0.2)
-    return {
-        "probs": _as_batch(_probabilities(picture, mask)[..., None]),
-        "target": _as_batch(mask[..., None]),
-        "smooth": np.array(1.0),
+    return _log_odds(picture, mask), mask
+
+
+def flower_probs() -> Batch:
+    """Probabilities of flower and the mask, of the whole picture."""
+    log_odds, mask = _flower()
+    return {"probs": _as_batch(expit(log_odds)[..., None]), "target": _as_batch(mask[..., None])}
+
+
+def _tiles() -> tuple[Array, Array]:
+    """Four tiles (4, side, side) of the log odds and of the mask."""
+    log_odds, mask = (
+        whole[TILED].reshape(2, TILE, 2, TILE).swapaxes(1, 2).reshape(4, TILE, TILE)
+        for whole in _flower()
+    )
+    return log_odds.astype(np.float32), mask
+
+
+def tile_probs() -> Batch:
+    """Probabilities of flower and the mask, of four tiles."""
+    log_odds, mask = _tiles()
+    return {"probs": expit(log_odds)[:, None], "target": mask[:, None].astype(np.float32)}
+
+
+def tile_probs_with_contour_distances() -> Batch:
+    """The same, with the distances to the contours of both."""
+    tiles = tile_probs()
+    maps = {
+        "probs_distance": contour_distance(tiles["probs"] > 0.5, batch_axes=2),
+        "target_distance": contour_distance(tiles["target"], batch_axes=2),
     }
+    return {**tiles, **{name: distance.astype(np.float32) for name, distance in maps.items()}}
+
+
+def tile_logits() -> Batch:
+    """Logits of flower and the mask, of four tiles."""
+    log_odds, mask = _tiles()
+    return {"logits": log_odds[:, None], "target": mask[:, None].astype(np.float32)}
+
+
+def tile_class_logits() -> Batch:
+    """Logits of background (always 0) and flower, and the label, of four tiles."""
+    log_odds, mask = _tiles()
+    logits = np.stack([np.zeros_like(log_odds), log_odds], axis=1)
+    return {"logits": logits, "target": mask.astype(np.int64)}
+
+
+def tile_class_logits_with_penalties() -> Batch:
+    """The same, with penalties that are largest at the contour."""
+    tiles = tile_class_logits()
+    return {**tiles, "distance": penalty_map(tiles["target"]).astype(np.float32)}
+
+
+def tile_class_logits_with_contour_distances() -> Batch:
+    """The same, with distances that are largest away from the contour."""
+    tiles = tile_class_logits()
+    return {**tiles, "distance": contour_distance(tiles["target"]).astype(np.float32)}
 
 
 # Boxes
@@ -219,7 +269,7 @@ def _matched(boxes1: Array, boxes2: Array) -> tuple[Array, Array]:
     return boxes1[mutual], boxes2[nearest[mutual]]
 
 
-def giou_flower() -> Batch:
+def rim_boxes() -> Batch:
     """The bright rims of the petals: a detector at a lower resolution against a contrast rule."""
     bloom = _picture("flower.jpg")[BLOOM]
     brightness = bloom.mean(axis=2, keepdims=True)
@@ -227,7 +277,7 @@ def giou_flower() -> Batch:
     small = _resized(bloom, DETECTOR_SHAPE)
     small_rims = _resized(rims.astype(np.float64), DETECTOR_SHAPE)[..., 0] > 0.5
     features = np.concatenate([small, _blurred(small, 6)], axis=2)
-    found = _probabilities(features, small_rims) > 0.5
+    found = _log_odds(features, small_rims) > 0
     enlarged = np.array(rims.shape[1::-1]) / found.shape[::-1]
     shrunk = SMALLEST_RIM / enlarged.prod()
     boxes1, boxes2 = _matched(
@@ -236,28 +286,72 @@ def giou_flower() -> Batch:
     return {"boxes1": boxes1.astype(np.float32), "boxes2": boxes2.astype(np.float32)}
 
 
-MAKERS: tuple[Callable[[], Batch], ...] = (
-    cross_entropy_digits,
-    binary_cross_entropy_digits,
-    log_loss_digits,
-    balanced_cross_entropy_digits,
-    softmax_focal_digits,
-    sigmoid_focal_digits,
-    mse_flower,
-    giou_flower,
-    dice_flower,
-    arcface_digits,
-    vgg_content_flower,
-)
-"""A file each, of the function's name."""
+def rim_detections() -> Batch:
+    """The same boxes, at the cells that hold the middle of a rim; a rim lies (0) or stands (1).
+
+    A classifier of the cells' colours and contrast looks for those cells. The class logits are the log
+    of the found box's width over its height, and its negative.
+    """
+    boxes1, boxes2 = rim_boxes().values()
+    bloom = _picture("flower.jpg")[BLOOM]
+    rows, columns = bloom.shape[0] // CELL, bloom.shape[1] // CELL
+    grid = bloom.reshape(rows, CELL, columns, CELL, 3)
+    features = np.concatenate([grid.mean(axis=(1, 3)), grid.std(axis=(1, 3))], axis=2)
+    column, row = ((boxes2[:, :2] + boxes2[:, 2:]) / 2 // CELL).astype(np.int64).T
+    cells, kept = np.unique(row * columns + column, return_index=True)
+    has_rim = np.isin(np.arange(rows * columns), cells).reshape(rows, columns)
+    found, wanted = boxes1[kept], boxes2[kept]
+    (width1, height1), (width2, height2) = ((box[:, 2:] - box[:, :2]).T for box in (found, wanted))
+    lying = np.log(width1 / height1)
+    return {
+        "boxes": found,
+        "target_boxes": wanted,
+        "objectness": _as_batch(_log_odds(features, has_rim)[..., None]),
+        "cells": cells,
+        "class_logits": np.stack([lying, -lying], axis=1),
+        "labels": (height2 > width2).astype(np.int64),
+    }
+
+
+MAKERS: dict[str, tuple[Callable[[], Batch], dict[str, float]]] = {
+    "cross_entropy_digits": (digit_logits, {}),
+    "binary_cross_entropy_digits": (digit_binary_logits, {"pos_weight": 9.0}),
+    "log_loss_digits": (digit_binary_probs, {}),
+    "balanced_cross_entropy_digits": (digit_binary_logits, {}),
+    "softmax_focal_digits": (digit_logits, {"gamma": 2.0}),
+    "sigmoid_focal_digits": (digit_binary_logits, {"gamma": 2.0, "alpha": 0.25}),
+    "mse_flower": (flower_pictures, {}),
+    "iou_flower": (rim_boxes, {}),
+    "giou_flower": (rim_boxes, {}),
+    "diou_flower": (rim_boxes, {}),
+    "ciou_flower": (rim_boxes, {}),
+    "dice_flower": (flower_probs, {"smooth": 1.0}),
+    "jaccard_flower": (tile_probs, {"smooth": 1.0}),
+    "tversky_flower": (tile_probs, {"alpha": 0.3, "beta": 0.7, "smooth": 1.0}),
+    "focal_tversky_flower": (tile_probs, {"gamma": 0.75, "alpha": 0.3, "beta": 0.7, "smooth": 1.0}),
+    "log_cosh_dice_flower": (tile_probs, {"smooth": 1.0}),
+    "sensitivity_specificity_flower": (tile_probs, {"weight": 0.05, "smooth": 1.0}),
+    "distance_dice_flower": (tile_class_logits_with_penalties, {"smooth": 1.0}),
+    "distance_weighted_ce_flower": (tile_class_logits_with_contour_distances, {}),
+    "hausdorff_dt_flower": (tile_probs_with_contour_distances, {"power": 2.0}),
+    "bce_dice_flower": (tile_logits, {"smooth": 1.0}),
+    "bce_log_dice_flower": (tile_logits, {"smooth": 1.0}),
+    "combo_flower": (tile_logits, {"alpha": 0.5, "beta": 0.5, "smooth": 1.0}),
+    "exp_log_flower": (tile_class_logits, {"gamma_dice": 0.3, "gamma_cross": 0.3}),
+    "yolo_detection_flower": (rim_detections, {}),
+    "arcface_digits": (digit_features_and_weight, {"scale": 64.0, "margin": 0.5}),
+    "center_digits": (digit_features_and_centers, {"scale": 1.0}),
+    "vgg_content_flower": (small_flower_pictures, {}),
+}
+"""A file each: who makes its arrays, and the options beside them."""
 
 
 def main(folder: Path) -> None:
     """Write every file into the folder, which is made if it isn't there."""
     folder.mkdir(parents=True, exist_ok=True)
-    for make in MAKERS:
-        path = folder / f"{make.__name__}.npz"
-        np.savez_compressed(path, **make())
+    for name, (make, options) in MAKERS.items():
+        path = folder / f"{name}.npz"
+        np.savez_compressed(path, **{**make(), **options})
         print(f"{path.name}: {path.stat().st_size} bytes")
 
 
