@@ -97,7 +97,7 @@ def distance_dice_vectorized(
     return reduce(_dice_of_sums(sums, smooth), divisor_of(reduction, len(logits)), logits.dtype)
 
 
-_compiled_distance_sums = Compiled(_distance_sums, graphs=16)
+_compiled_distance_sums = Compiled(_distance_sums, graphs=20)
 
 
 def distance_dice_fused(

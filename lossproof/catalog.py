@@ -552,10 +552,7 @@ _ROWS = (
             "The distance weighs numerator and denominator, so that the loss stays in [0, 1]; it is a "
             "constant, made on the data side; 0/0 = 1."
         ),
-        elsewhere=(
-            "SegLoss weighs the numerator alone, sums over the batch of one volume, and makes the map "
-            "on the CPU in each forward pass."
-        ),
+        elsewhere="SegLoss weighs the numerator alone, and makes the map itself in each forward pass.",
         paper="Caliva et al. 2019, openreview B1eIcvS45V",
         oracle=boundary_oracles.distance_dice,
         items=boundary_oracles.distance_dice_items,
@@ -584,7 +581,7 @@ _ROWS = (
             "E is any map of at least 0: penalty_map, contour_distance or one's own; the mean divides "
             "by the number of items, not by their weights."
         ),
-        elsewhere="SegLoss makes the penalty map itself, on the CPU in each forward pass.",
+        elsewhere="SegLoss makes the penalty map itself in each forward pass.",
         paper="Caliva et al. 2019, arXiv 1908.03679; Jadon 2020, arXiv 2006.14822",
         oracle=boundary_oracles.distance_weighted_ce,
         items=boundary_oracles.distance_weighted_ce_items,
@@ -614,10 +611,7 @@ _ROWS = (
         conventions=(
             "Elementwise, on probabilities; the maps of both masks are constants, made outside; 0^a = 0."
         ),
-        elsewhere=(
-            "MONAI makes the maps itself, on the CPU in each forward pass, and leaves out the "
-            "background channel by default."
-        ),
+        elsewhere="MONAI makes the maps itself in each forward pass.",
         paper="Karimi and Salcudean 2019, arXiv 1904.10030",
         oracle=boundary_oracles.hausdorff_dt,
         items=boundary_oracles.hausdorff_dt_items,

@@ -491,8 +491,8 @@ DISTANCE_DICE_WORKLOADS = (
         lambda r, n: _two_classes(r, n, (28, 28)),
     ),
     Workload(
-        "DRIVE, 4 images",
-        "4 retinas, masks of 512 px",
+        "optic discs, 4 images",
+        "4 fundus images resized to 512 px",
         4,
         lambda r, n: _two_classes(r, n, (512, 512)),
     ),
