@@ -363,7 +363,8 @@ def _exp_log_parts(
     classes = torch.arange(x.shape[1], device=x.device)[:, None]
     is_target = target[:, None] == classes
     is_top = x.detach().argmax(1, keepdim=True) == classes
-    shifted = x - torch.where(is_top, x, 0).sum(1, keepdim=True)
+    # 0 by definition at the top: x - x would send it steep slopes that cancel, but for their rounding
+    shifted = torch.where(is_top, 0, x - torch.where(is_top, x, 0).sum(1, keepdim=True))
     others = torch.where(is_top, NEVER, shifted).logsumexp(1, keepdim=True)
     normalizer = torch.log1p(torch.exp(others))  # of at most C: no overflow
     log_p = shifted - normalizer
