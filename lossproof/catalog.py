@@ -132,7 +132,7 @@ _ROWS = (
             "HED takes β for each picture; others weight the positives by β/(1-β), which is infinite "
             "without positives."
         ),
-        paper="Xie and Tu 2015, arXiv 1504.06375; Jadon 2020, arXiv 2006.14822",
+        paper="Xie and Tu 2015, arXiv 1504.06375",
         oracle=classification_oracles.balanced_cross_entropy,
         items=classification_oracles.balanced_cross_entropy_items,
         arguments=classification.SIGMOID_ARGUMENTS,
@@ -582,7 +582,7 @@ _ROWS = (
             "by the number of items, not by their weights."
         ),
         elsewhere="SegLoss makes the penalty map itself in each forward pass.",
-        paper="Caliva et al. 2019, arXiv 1908.03679; Jadon 2020, arXiv 2006.14822",
+        paper="Caliva et al. 2019, arXiv 1908.03679",
         oracle=boundary_oracles.distance_weighted_ce,
         items=boundary_oracles.distance_weighted_ce_items,
         arguments=boundary.WEIGHTED_ARGUMENTS,

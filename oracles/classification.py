@@ -326,6 +326,7 @@ def softmax_focal(
         gamma: focusing exponent, at least 0.
         alpha: (C,) class weights, at least 0, or None for 1.
         smoothing: s in [0, 1/2), which keeps q in [s, 1-s].
+        ignore_index: the target of items that don't count.
         reduction: "none" gives items (N, *); "mean" divides by the number of kept items.
 
     Raises:
