@@ -4,6 +4,7 @@ Checks look at shapes, dtypes and options only, never at the numbers in a tensor
 pass over memory, and a synchronisation on a GPU.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -71,6 +72,22 @@ def divisor_of(reduction: str, count: int) -> float | None:
 def reduce(items: Tensor, divisor: Divisor, dtype: torch.dtype) -> Tensor:
     """Items, or their sum over the divisor, rounded once to the input's dtype."""
     return (items if divisor is None else items.sum() / divisor).to(dtype)
+
+
+def reduce_all(items: Tensor, reduction: str, like: Tensor) -> Tensor:
+    """Items, their sum or their mean over all of them, rounded once to the input's dtype."""
+    return reduce(items, divisor_of(reduction, items.numel()), like.dtype)
+
+
+def ratio_or_zero(part: Tensor, whole: Tensor) -> Tensor:
+    """part / whole; 0 with no gradient where whole is 0."""
+    empty = whole == 0
+    return torch.where(empty, 0, part / torch.where(empty, 1, whole))
+
+
+def as_voxels(tensor: Tensor) -> Tensor:
+    """(N, C, *) as (N, C, S)."""
+    return tensor.reshape(*tensor.shape[:2], math.prod(tensor.shape[2:]))
 
 
 def collect(items: list[Tensor], shape: Sequence[int], *inputs: Tensor) -> Tensor:

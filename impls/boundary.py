@@ -10,6 +10,7 @@ from impls.arguments import (
     Divisor,
     collect,
     divisor_of,
+    ratio_or_zero,
     reduce,
     require,
     require_floats,
@@ -83,9 +84,7 @@ def _distance_sums(logits: Tensor, target: Tensor, distance: Tensor) -> Tensor:
 def _dice_of_sums(sums: Tensor, smooth: float) -> Tensor:
     """wrong / (2 both + wrong + s), which no rounding takes out of [0, 1]; 0 where all is 0."""
     both, wrong = sums
-    total = 2 * both + wrong + smooth
-    empty = total == 0
-    return torch.where(empty, 0, wrong / torch.where(empty, 1, total))
+    return ratio_or_zero(wrong, 2 * both + wrong + smooth)
 
 
 def distance_dice_vectorized(

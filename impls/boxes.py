@@ -9,6 +9,7 @@ from torch import Tensor
 from impls.arguments import (
     collect,
     divisor_of,
+    ratio_or_zero,
     reduce,
     require,
     require_floats,
@@ -150,12 +151,6 @@ def _hull(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     return torch.maximum(boxes1[:, 2:], boxes2[:, 2:]) - torch.minimum(boxes1[:, :2], boxes2[:, :2])
 
 
-def _ratio(part: Tensor, whole: Tensor) -> Tensor:
-    """part / whole; 0 with no gradient where whole is 0."""
-    empty = whole == 0
-    return torch.where(empty, 0, part / torch.where(empty, 1, whole))
-
-
 def _overlap(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor]:
     """The areas of intersection and union."""
     overlap = torch.minimum(boxes1[:, 2:], boxes2[:, 2:]) - torch.maximum(boxes1[:, :2], boxes2[:, :2])
@@ -165,19 +160,19 @@ def _overlap(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor]:
 
 def _iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     """Items of boxes that are wide already; so below."""
-    return 1 - _ratio(*_overlap(boxes1, boxes2))
+    return 1 - ratio_or_zero(*_overlap(boxes1, boxes2))
 
 
 def _giou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     intersection, union = _overlap(boxes1, boxes2)
     hull = _area(_hull(boxes1, boxes2))
-    return 1 - _ratio(intersection, union) + _ratio(hull - union, hull)
+    return 1 - ratio_or_zero(intersection, union) + ratio_or_zero(hull - union, hull)
 
 
 def _diou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     apart = boxes1 - boxes2  # before the halves are added: far from 0 that would cost digits
     offset = (apart[:, :2] + apart[:, 2:]) / 2
-    distance = _ratio(_squared_length(offset), _squared_length(_hull(boxes1, boxes2)))
+    distance = ratio_or_zero(_squared_length(offset), _squared_length(_hull(boxes1, boxes2)))
     return _iou(boxes1, boxes2) + distance
 
 
@@ -201,7 +196,7 @@ def _aspect(boxes1: Tensor, boxes2: Tensor) -> Tensor:
 def _ciou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     v = _aspect(boxes1, boxes2)
     overlap, constant = _iou(boxes1, boxes2).detach(), v.detach()
-    return _diou(boxes1, boxes2) + _ratio(constant, overlap + constant) * v
+    return _diou(boxes1, boxes2) + ratio_or_zero(constant, overlap + constant) * v
 
 
 def _at_once(items: Items, boxes1: Tensor, boxes2: Tensor, reduction: str) -> Tensor:

@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impls.arguments import (
+    as_voxels,
     collect,
-    divisor_of,
-    reduce,
+    ratio_or_zero,
+    reduce_all,
     require,
     require_floats,
     require_labels,
@@ -33,11 +34,6 @@ def _check_masks(logits: Tensor, target: Tensor, smooth: float, reduction: str) 
     require_shape("target", target, logits.shape)
     require_number("smooth", smooth, 0, float("inf"))
     require_reduction(reduction)
-
-
-def _voxels(tensor: Tensor) -> Tensor:
-    """(N, C, *) as (N, C, S)."""
-    return tensor.reshape(*tensor.shape[:2], math.prod(tensor.shape[2:]))
 
 
 def _average(tensor: Tensor) -> Tensor:
@@ -62,10 +58,6 @@ def _samples(logits: Tensor, target: Tensor) -> list[tuple[Tensor, Tensor]]:
     return list(zip(wide(logits), wide(target).detach(), strict=True))
 
 
-def _reduce(items: Tensor, reduction: str, like: Tensor) -> Tensor:
-    return reduce(items, divisor_of(reduction, items.numel()), like.dtype)
-
-
 def bce_dice_naive(
     logits: Tensor, target: Tensor, *, smooth: float = 1.0, reduction: str = "mean"
 ) -> Tensor:
@@ -77,7 +69,7 @@ def bce_dice_naive(
         for channel in zip(x, g, strict=True):
             item = item + (1 - _one_coefficient(*channel, smooth)) / len(x)
         items.append(item)
-    return _reduce(collect(items, logits.shape[:1], logits), reduction, logits)
+    return reduce_all(collect(items, logits.shape[:1], logits), reduction, logits)
 
 
 def bce_log_dice_naive(
@@ -90,7 +82,7 @@ def bce_log_dice_naive(
         _one_binary(x, g) - torch.log(_one_coefficient(x, g, smooth))
         for x, g in _samples(logits, target)
     ]
-    return _reduce(collect(items, logits.shape[:1], logits), reduction, logits)
+    return reduce_all(collect(items, logits.shape[:1], logits), reduction, logits)
 
 
 def _check_combo(
@@ -116,7 +108,7 @@ def combo_naive(
     for x, g in _samples(logits, target):
         dice = 1 - _one_coefficient(x, g, smooth)
         items.append(alpha * _one_binary(x, g, beta, 1 - beta) + (1 - alpha) * dice)
-    return _reduce(collect(items, logits.shape[:1], logits), reduction, logits)
+    return reduce_all(collect(items, logits.shape[:1], logits), reduction, logits)
 
 
 def _mask_sums(logits: Tensor, target: Tensor) -> Tensor:
@@ -136,12 +128,12 @@ _compiled_mask_sums = Compiled(_mask_sums, graphs=16)
 def _fused_mask_sums(logits: Tensor, target: Tensor) -> Tensor:
     """The five sums (5, N, C) compiled: one graph, as channels are samples and a single mask is two
     halves. Single voxels are not worth one, nor is a single mask that has no halves."""
-    batch, channels, voxels = _voxels(logits).shape
+    batch, channels, voxels = as_voxels(logits).shape
     rows, length = batch * channels, voxels
     if rows == 1 and voxels % 2 == 0:
         rows, length = 2, voxels // 2
     if rows < 2 or length < 2:
-        return _mask_sums(_voxels(logits), _voxels(target))
+        return _mask_sums(as_voxels(logits), as_voxels(target))
     sums = _compiled_mask_sums(
         graph_input(logits, rows, length), graph_input(target.detach(), rows, length)
     )
@@ -153,17 +145,11 @@ def _count(logits: Tensor) -> int:
     return max(math.prod(logits.shape[1:]), 1)
 
 
-def _ratio(part: Tensor, whole: Tensor) -> Tensor:
-    """part / whole; 0 with no gradient where whole is 0."""
-    empty = whole == 0
-    return torch.where(empty, 0, part / torch.where(empty, 1, whole))
-
-
 def _dice(sums: Tensor, smooth: float) -> Tensor:
     """1 - (2I+s)/(P+G+s) as wrong / (2I + wrong + s), which no rounding takes out of [0, 1]."""
     _, _, both, false_positive, false_negative = sums
     wrong = false_positive + false_negative
-    return _ratio(wrong, 2 * both + wrong + smooth)
+    return ratio_or_zero(wrong, 2 * both + wrong + smooth)
 
 
 def _bce_dice(sums: Tensor, count: int, smooth: float) -> Tensor:
@@ -195,8 +181,8 @@ def bce_dice_vectorized(
 ) -> Tensor:
     """Mean BCE + mean over the channels of dice, all samples at once."""
     _check_masks(logits, target, smooth, reduction)
-    sums = _mask_sums(_voxels(logits), _voxels(target))
-    return _reduce(_bce_dice(sums, _count(logits), smooth), reduction, logits)
+    sums = _mask_sums(as_voxels(logits), as_voxels(target))
+    return reduce_all(_bce_dice(sums, _count(logits), smooth), reduction, logits)
 
 
 def bce_dice_fused(
@@ -205,7 +191,7 @@ def bce_dice_fused(
     """The sums over the voxels compiled; what is left has one number a channel."""
     _check_masks(logits, target, smooth, reduction)
     sums = _fused_mask_sums(logits, target)
-    return _reduce(_bce_dice(sums, _count(logits), smooth), reduction, logits)
+    return reduce_all(_bce_dice(sums, _count(logits), smooth), reduction, logits)
 
 
 def bce_log_dice_vectorized(
@@ -214,8 +200,8 @@ def bce_log_dice_vectorized(
     """Mean BCE - log of the dice coefficient, all samples at once."""
     _check_masks(logits, target, smooth, reduction)
     require(smooth > 0, "smooth", "a number above 0", smooth)
-    sums = _mask_sums(_voxels(logits), _voxels(target))
-    return _reduce(_bce_log_dice(sums, _count(logits), smooth), reduction, logits)
+    sums = _mask_sums(as_voxels(logits), as_voxels(target))
+    return reduce_all(_bce_log_dice(sums, _count(logits), smooth), reduction, logits)
 
 
 def bce_log_dice_fused(
@@ -225,7 +211,7 @@ def bce_log_dice_fused(
     _check_masks(logits, target, smooth, reduction)
     require(smooth > 0, "smooth", "a number above 0", smooth)
     sums = _fused_mask_sums(logits, target)
-    return _reduce(_bce_log_dice(sums, _count(logits), smooth), reduction, logits)
+    return reduce_all(_bce_log_dice(sums, _count(logits), smooth), reduction, logits)
 
 
 def combo_vectorized(
@@ -239,8 +225,8 @@ def combo_vectorized(
 ) -> Tensor:
     """a · mean weighted BCE + (1-a) · dice, all samples at once."""
     _check_combo(logits, target, alpha, beta, smooth, reduction)
-    sums = _mask_sums(_voxels(logits), _voxels(target))
-    return _reduce(_combo(sums, _count(logits), alpha, beta, smooth), reduction, logits)
+    sums = _mask_sums(as_voxels(logits), as_voxels(target))
+    return reduce_all(_combo(sums, _count(logits), alpha, beta, smooth), reduction, logits)
 
 
 def combo_fused(
@@ -255,7 +241,7 @@ def combo_fused(
     """The sums over the voxels compiled; what is left has one number a channel."""
     _check_combo(logits, target, alpha, beta, smooth, reduction)
     sums = _fused_mask_sums(logits, target)
-    return _reduce(_combo(sums, _count(logits), alpha, beta, smooth), reduction, logits)
+    return reduce_all(_combo(sums, _count(logits), alpha, beta, smooth), reduction, logits)
 
 
 # Classes: logits (N, C, *) and integer target (N, *)
@@ -325,7 +311,7 @@ def exp_log_naive(
     """w_d mean_c (-log D_c)^γd + w_c mean v_t (-log p_t)^γc, one class and voxel at a time."""
     options = (class_weight, weight_dice, weight_cross, gamma_dice, gamma_cross)
     _check_exp_log(logits, target, *options, reduction)
-    x, classes = _voxels(wide(logits)), logits.shape[1]
+    x, classes = as_voxels(wide(logits)), logits.shape[1]
     weight = x.new_ones(classes) if class_weight is None else wide(class_weight).detach()
     items = []
     for sample, label in zip(x, target.reshape(len(x), x.shape[2]), strict=True):
@@ -334,7 +320,7 @@ def exp_log_naive(
             continue
         dice, cross = _one_exp_log(sample, label, weight, gamma_dice, gamma_cross)
         items.append(weight_dice * dice + weight_cross * cross)
-    return _reduce(collect(items, logits.shape[:1], logits), reduction, logits)
+    return reduce_all(collect(items, logits.shape[:1], logits), reduction, logits)
 
 
 def _power(minus_log: Tensor, log_of_it: Tensor, gamma: float | Tensor) -> Tensor:
@@ -406,10 +392,10 @@ def exp_log_vectorized(
     """w_d mean_c (-log D_c)^γd + w_c mean v_t (-log p_t)^γc, all samples at once."""
     options = (class_weight, weight_dice, weight_cross, gamma_dice, gamma_cross)
     _check_exp_log(logits, target, *options, reduction)
-    x, weight = _voxels(logits), _ones_if_none(class_weight, logits)
+    x, weight = as_voxels(logits), _ones_if_none(class_weight, logits)
     parts = _exp_log_parts(x, target.reshape(len(x), x.shape[2]), weight, gamma_cross)
     items = _exp_log(parts, x.shape[2], weight_dice, weight_cross, gamma_dice)
-    return _reduce(items, reduction, logits)
+    return reduce_all(items, reduction, logits)
 
 
 def _ones_if_none(weight: Tensor | None, logits: Tensor) -> Tensor:
@@ -424,7 +410,7 @@ def _fused_exp_log_parts(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The parts compiled: one graph, as a single sample is two halves. A single class or voxel is not
     worth one, nor is a single sample that has no halves."""
-    batch, classes, voxels = (x := _voxels(logits)).shape
+    batch, classes, voxels = (x := as_voxels(logits)).shape
     halves = 2 if batch == 1 and voxels % 2 == 0 else 1
     rows, length = batch * halves, voxels // halves
     if rows < 2 or classes < 2 or length < 2:
@@ -457,7 +443,7 @@ def exp_log_fused(
     weight = _ones_if_none(class_weight, logits)
     parts = _fused_exp_log_parts(logits, target, weight, gamma_cross)
     items = _exp_log(parts, math.prod(logits.shape[2:]), weight_dice, weight_cross, gamma_dice)
-    return _reduce(items, reduction, logits)
+    return reduce_all(items, reduction, logits)
 
 
 # Detection: boxes (M, 4), objectness logits of any shape, cells (M,), class logits (M, K), labels (M,)

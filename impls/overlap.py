@@ -4,16 +4,16 @@ All are made of the same few sums over the voxels. Fused, these are compiled, on
 is left has one number an item.
 """
 
-import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from impls.arguments import (
+    as_voxels,
     collect,
-    divisor_of,
-    reduce,
+    ratio_or_zero,
+    reduce_all,
     require,
     require_floats,
     require_number,
@@ -40,11 +40,6 @@ def _check(probs: Tensor, target: Tensor, activation: str, reduction: str, **num
 def _check_gamma(gamma: float) -> None:
     require_number("gamma", gamma, 0, float("inf"))
     require(gamma > 0, "gamma", "a number above 0", gamma)
-
-
-def _rows(tensor: Tensor) -> Tensor:
-    """(N, C, *) as (N, C, S)."""
-    return tensor.reshape(*tensor.shape[:2], math.prod(tensor.shape[2:]))
 
 
 def _activated(values: Tensor, activation: str) -> tuple[Tensor, Tensor]:
@@ -80,11 +75,7 @@ def _each_mask(
         masks = [[each[n, c] for each in maps] for n in range(len(probs)) for c in channels]
         shape = [len(probs), len(channels)]
     items = collect([one(*mask) for mask in masks], shape, probs)
-    return _reduce(items, reduction, probs)
-
-
-def _reduce(items: Tensor, reduction: str, like: Tensor) -> Tensor:
-    return reduce(items, divisor_of(reduction, items.numel()), like.dtype)
+    return reduce_all(items, reduction, probs)
 
 
 # The sums
@@ -114,9 +105,9 @@ def _fused_region_sums(probs: Tensor, target: Tensor, activation: str) -> Tensor
     Single voxels are not worth one, nor is softmax over one channel. Without softmax, channels are
     samples.
     """
-    batch, channels, voxels = (shape := _rows(probs).shape)
+    batch, channels, voxels = (shape := as_voxels(probs).shape)
     if probs.numel() == 0 or voxels < 2 or (activation == "softmax" and channels < 2):
-        return _region_sums(_rows(probs), _rows(target), activation)
+        return _region_sums(as_voxels(probs), as_voxels(target), activation)
     folded = shape if activation == "softmax" else (1, batch * channels, voxels)
     sums = _compiled_region_sums(
         graph_input(probs, *folded), graph_input(target.detach(), *folded), activation
@@ -193,9 +184,9 @@ def dice_vectorized(
 ) -> Tensor:
     """1 - (2I+s)/(P+G+s), all masks at once."""
     _check(probs, target, activation, reduction, smooth=smooth)
-    sums = _region_sums(_rows(probs), _rows(target), activation)
+    sums = _region_sums(as_voxels(probs), as_voxels(target), activation)
     regions = _regions(sums, batch, include_background)
-    return _reduce(_dice(regions, smooth, squared), reduction, probs)
+    return reduce_all(_dice(regions, smooth, squared), reduction, probs)
 
 
 def dice_fused(
@@ -212,7 +203,7 @@ def dice_fused(
     """1 - (2I+s)/(P+G+s), from sums that are compiled."""
     _check(probs, target, activation, reduction, smooth=smooth)
     regions = _regions(_fused_region_sums(probs, target, activation), batch, include_background)
-    return _reduce(_dice(regions, smooth, squared), reduction, probs)
+    return reduce_all(_dice(regions, smooth, squared), reduction, probs)
 
 
 # Jaccard: 1 - (I+s)/(P+G-I+s)
@@ -258,9 +249,9 @@ def jaccard_vectorized(
 ) -> Tensor:
     """1 - (I+s)/(P+G-I+s), all masks at once."""
     _check(probs, target, activation, reduction, smooth=smooth)
-    sums = _region_sums(_rows(probs), _rows(target), activation)
+    sums = _region_sums(as_voxels(probs), as_voxels(target), activation)
     regions = _regions(sums, batch, include_background)
-    return _reduce(_tversky(regions, 1, 1, smooth), reduction, probs)
+    return reduce_all(_tversky(regions, 1, 1, smooth), reduction, probs)
 
 
 def jaccard_fused(
@@ -276,7 +267,7 @@ def jaccard_fused(
     """1 - (I+s)/(P+G-I+s), from sums that are compiled."""
     _check(probs, target, activation, reduction, smooth=smooth)
     regions = _regions(_fused_region_sums(probs, target, activation), batch, include_background)
-    return _reduce(_tversky(regions, 1, 1, smooth), reduction, probs)
+    return reduce_all(_tversky(regions, 1, 1, smooth), reduction, probs)
 
 
 # Tversky: 1 - (I+s)/(I+W+s), W = a Σp(1-g) + b Σ(1-p)g
@@ -319,9 +310,9 @@ def tversky_vectorized(
 ) -> Tensor:
     """1 - (I+s)/(I+W+s), all masks at once."""
     _check(probs, target, activation, reduction, alpha=alpha, beta=beta, smooth=smooth)
-    sums = _region_sums(_rows(probs), _rows(target), activation)
+    sums = _region_sums(as_voxels(probs), as_voxels(target), activation)
     regions = _regions(sums, batch, include_background)
-    return _reduce(_tversky(regions, alpha, beta, smooth), reduction, probs)
+    return reduce_all(_tversky(regions, alpha, beta, smooth), reduction, probs)
 
 
 def tversky_fused(
@@ -339,7 +330,7 @@ def tversky_fused(
     """1 - (I+s)/(I+W+s), from sums that are compiled."""
     _check(probs, target, activation, reduction, alpha=alpha, beta=beta, smooth=smooth)
     regions = _regions(_fused_region_sums(probs, target, activation), batch, include_background)
-    return _reduce(_tversky(regions, alpha, beta, smooth), reduction, probs)
+    return reduce_all(_tversky(regions, alpha, beta, smooth), reduction, probs)
 
 
 # Focal Tversky: (W / (I+W+s))^γ
@@ -396,9 +387,9 @@ def focal_tversky_vectorized(
     """(W / (I+W+s))^γ, all masks at once."""
     _check(probs, target, activation, reduction, alpha=alpha, beta=beta, smooth=smooth)
     _check_gamma(gamma)
-    sums = _region_sums(_rows(probs), _rows(target), activation)
+    sums = _region_sums(as_voxels(probs), as_voxels(target), activation)
     regions = _regions(sums, batch, include_background)
-    return _reduce(_power(_tversky(regions, alpha, beta, smooth), gamma), reduction, probs)
+    return reduce_all(_power(_tversky(regions, alpha, beta, smooth), gamma), reduction, probs)
 
 
 def focal_tversky_fused(
@@ -418,7 +409,7 @@ def focal_tversky_fused(
     _check(probs, target, activation, reduction, alpha=alpha, beta=beta, smooth=smooth)
     _check_gamma(gamma)
     regions = _regions(_fused_region_sums(probs, target, activation), batch, include_background)
-    return _reduce(_power(_tversky(regions, alpha, beta, smooth), gamma), reduction, probs)
+    return reduce_all(_power(_tversky(regions, alpha, beta, smooth), gamma), reduction, probs)
 
 
 # Log-cosh dice: log cosh(dice)
@@ -462,9 +453,9 @@ def log_cosh_dice_vectorized(
 ) -> Tensor:
     """log cosh of dice, all masks at once."""
     _check(probs, target, activation, reduction, smooth=smooth)
-    sums = _region_sums(_rows(probs), _rows(target), activation)
+    sums = _region_sums(as_voxels(probs), as_voxels(target), activation)
     regions = _regions(sums, batch, include_background)
-    return _reduce(_log_cosh(_dice(regions, smooth, squared)), reduction, probs)
+    return reduce_all(_log_cosh(_dice(regions, smooth, squared)), reduction, probs)
 
 
 def log_cosh_dice_fused(
@@ -481,24 +472,18 @@ def log_cosh_dice_fused(
     """log cosh of dice, from sums that are compiled."""
     _check(probs, target, activation, reduction, smooth=smooth)
     regions = _regions(_fused_region_sums(probs, target, activation), batch, include_background)
-    return _reduce(_log_cosh(_dice(regions, smooth, squared)), reduction, probs)
+    return reduce_all(_log_cosh(_dice(regions, smooth, squared)), reduction, probs)
 
 
 # Sensitivity-specificity: w Σ(g-p)²g/(Σg+s) + (1-w) Σ(g-p)²(1-g)/(Σ(1-g)+s)
-
-
-def _ratio(part: Tensor, whole: Tensor) -> Tensor:
-    """part / whole; 0 with no gradient where whole is 0."""
-    empty = whole == 0
-    return torch.where(empty, 0, part / torch.where(empty, 1, whole))
 
 
 def _sensitivity_specificity(sums: Tensor, weight: float, smooth: float) -> Tensor:
     """The two mean squares from the sums; a region's size has no gradient."""
     both, _, false_negative, on_foreground, on_background, background = sums
     foreground = (both + false_negative).detach()
-    on_foreground = _ratio(on_foreground, foreground + smooth)
-    return weight * on_foreground + (1 - weight) * _ratio(on_background, background + smooth)
+    on_foreground = ratio_or_zero(on_foreground, foreground + smooth)
+    return weight * on_foreground + (1 - weight) * ratio_or_zero(on_background, background + smooth)
 
 
 def sensitivity_specificity_naive(
@@ -541,9 +526,9 @@ def sensitivity_specificity_vectorized(
     """Mean squares on the foreground and on the background, mixed, all masks at once."""
     _check(probs, target, activation, reduction, smooth=smooth)
     require_number("weight", weight, 0, 1)
-    sums = _region_sums(_rows(probs), _rows(target), activation)
+    sums = _region_sums(as_voxels(probs), as_voxels(target), activation)
     regions = _regions(sums, batch, include_background)
-    return _reduce(_sensitivity_specificity(regions, weight, smooth), reduction, probs)
+    return reduce_all(_sensitivity_specificity(regions, weight, smooth), reduction, probs)
 
 
 def sensitivity_specificity_fused(
@@ -561,4 +546,4 @@ def sensitivity_specificity_fused(
     _check(probs, target, activation, reduction, smooth=smooth)
     require_number("weight", weight, 0, 1)
     regions = _regions(_fused_region_sums(probs, target, activation), batch, include_background)
-    return _reduce(_sensitivity_specificity(regions, weight, smooth), reduction, probs)
+    return reduce_all(_sensitivity_specificity(regions, weight, smooth), reduction, probs)
