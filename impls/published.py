@@ -1,4 +1,5 @@
-"""Wrong on purpose: forms that tutorials and libraries have published, each with its defect.
+"""Wrong on purpose, each with its defect: ``published_...`` forms stood in tutorials and libraries,
+``mistaken_...`` ones are typical mistakes that are not known to be published.
 
 Do not use them. The harness must reject every one; see ``defects`` in lossproof/catalog.py.
 """

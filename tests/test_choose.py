@@ -176,4 +176,4 @@ def test_bad_arguments(arguments: dict[str, object], message: str) -> None:
     if arguments.get("device") == "cuda" and torch.cuda.is_available():
         arguments, message = {"device": "cud"}, "device: no 'cud'"
     with pytest.raises(ValueError, match=message):
-        choose(**{"loss": "mse", "size": 100, **arguments})  # type: ignore[arg-type]
+        choose(**{"loss": "mse", "size": 100, **arguments})  # type: ignore[arg-type]  # wrong on purpose

@@ -143,7 +143,7 @@ def test_shifted_target_is_caught() -> None:
     def shifted(logits: Tensor, target: Tensor, **options: object) -> Tensor:
         classes = logits.shape[1]
         other = torch.where(target == options["ignore_index"], target, (target + 1) % classes)
-        return cross_entropy_vectorized(logits, other, **options)  # type: ignore[arg-type]
+        return cross_entropy_vectorized(logits, other, **options)  # type: ignore[arg-type]  # those of the loss
 
     assert verify(shifted, "cross_entropy", dtypes=FLOAT32, laws=["value"]).outcome == "wrong"
 
@@ -254,4 +254,4 @@ def test_verdict_survives_the_cache() -> None:
 )
 def test_bad_arguments(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        verify(giou_vectorized, **{"loss": "giou", **arguments})  # type: ignore[arg-type]
+        verify(giou_vectorized, **{"loss": "giou", **arguments})  # type: ignore[arg-type]  # wrong on purpose

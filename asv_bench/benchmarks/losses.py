@@ -100,7 +100,7 @@ class ForwardBackward(Pass):
         """The most memory held at once, beside the inputs."""
         return peak_bytes(self.run, device)
 
-    track_peak_bytes.unit = "bytes"  # type: ignore[attr-defined]
+    track_peak_bytes.unit = "bytes"  # type: ignore[attr-defined]  # asv reads it there
 
 
 class Accuracy(Pass):
@@ -120,8 +120,8 @@ class Accuracy(Pass):
     def track_ulps(self, work: str, device: str) -> float:
         return self.recheck(work).ulps
 
-    track_budgets.unit = f"error budgets; {BUDGETS} are allowed"  # type: ignore[attr-defined]
-    track_ulps.unit = "ULP"  # type: ignore[attr-defined]
+    track_budgets.unit = f"error budgets; {BUDGETS} are allowed"  # type: ignore[attr-defined]  # as above
+    track_ulps.unit = "ULP"  # type: ignore[attr-defined]  # as above
 
     def recheck(self, work: str) -> Recheck:
         """Too large an error is a result; a fault that no error shows makes the benchmark fail."""
