@@ -1,7 +1,9 @@
 """Verification: every law, on the same generated cases, for one implementation."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,7 +15,7 @@ from lossproof.loss import Law, Loss, Variant
 from lossproof.snippet import program
 from lossproof.trial import Raised, TorchTrial
 from lossproof.verdict import Finding, Outcome, Verdict
-from properties.case import Case, spacing_at
+from properties.case import DTYPES, Case, spacing_at
 from properties.general import large_batch
 from properties.trial import Broken, NotApplicable, budgets_used
 
@@ -74,6 +76,45 @@ def verify(
 
         check.run(name, done)
     return check.verdict()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One broken law as it was first seen: its name, the dtype, and how it was broken."""
+
+    law: str
+    dtype: str
+    reason: str
+
+
+def first_fault(
+    function: Variant,
+    loss: Loss,
+    *,
+    device: str = "cpu",
+    dtypes: Iterable[str] = DTYPES,
+    examples: int = 100,
+    seed: int = 0,
+) -> Fault | None:
+    """The first fault that verification meets, or None: whether a form is rejected, without the
+    search for the smallest case that takes most of the time of a wrong verdict."""
+    for dtype in dtypes:
+        trials = (
+            TorchTrial(function, loss, case, dtype, device)
+            for case in generated(loss, dtype, examples, seed)
+        )
+        tried = itertools.chain(
+            ((law, trial) for trial in trials for law in loss.laws),
+            ((large_batch, TorchTrial(function, loss, large(loss, dtype, seed), dtype, device)),),
+        )
+        for law, trial in tried:
+            try:
+                law(trial)
+            except NotApplicable:
+                continue
+            except (Broken, Raised) as failure:
+                return Fault(law.__name__, dtype, str(failure))
+    return None
 
 
 class _Check:

@@ -11,8 +11,9 @@ from torch import Tensor
 from impls.boxes import giou_vectorized
 from impls.classification import cross_entropy_vectorized, sigmoid_focal_vectorized
 from impls.regression import mse_vectorized
-from lossproof import verify
+from lossproof import CATALOG, verify
 from lossproof.verdict import Verdict
+from lossproof.verification import first_fault
 from properties.case import DTYPES
 
 FLOAT32 = [torch.float32]
@@ -240,6 +241,18 @@ def test_verdict_survives_the_cache() -> None:
     store("verdicts", {"key": 1}, verdict)
     kept = Verdict.from_plain(load("verdicts", {"key": 1}))
     assert plain(kept) == plain(verdict)
+
+
+def test_first_fault_is_that_of_the_verdict() -> None:
+    """Without shrinking: the first finding's law and dtype, and nothing where all is right."""
+    fault = first_fault(zero_gradient, CATALOG["mse"], examples=5)
+    finding = verify(zero_gradient, "mse", examples=5).findings[0]
+    assert fault is not None
+    assert (fault.law, fault.dtype) == (finding.law, finding.dtype)
+    large = first_fault(only_small, CATALOG["mse"], examples=5)
+    assert large is not None
+    assert large.law == "large_batch"
+    assert first_fault(mse_vectorized, CATALOG["mse"], examples=5) is None
 
 
 @pytest.mark.parametrize(
