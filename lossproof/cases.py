@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from lossproof.loss import Loss
 from properties.case import Case, rounded, take_rows
 
+DRAWN = 60
 SHRINKING_SECONDS = 20.0
 LARGE_ELEMENTS = 3000
 QUIET = settings(
@@ -24,9 +25,18 @@ QUIET = settings(
 )
 
 
-@lru_cache(maxsize=64)
 def generated(loss: Loss, dtype: str, examples: int, seed: int) -> tuple[Case, ...]:
-    """The cases of a loss: drawn once, shared by all laws and implementations."""
+    """The cases of a loss: drawn once, shared by all laws and implementations.
+
+    Fewer than :data:`DRAWN` are picked evenly from that many, so that what the oracle says of one
+    serves all who ask, and not all are of the small ones that Hypothesis begins with.
+    """
+    cases = _drawn(loss, dtype, max(examples, DRAWN), seed)
+    return tuple(cases[index * len(cases) // examples] for index in range(min(examples, len(cases))))
+
+
+@lru_cache(maxsize=128)
+def _drawn(loss: Loss, dtype: str, examples: int, seed: int) -> tuple[Case, ...]:
     cases: list[Case] = []
 
     @hypothesis.seed(seed)
@@ -66,7 +76,7 @@ def shrunk(
     deadline = time.monotonic() + SHRINKING_SECONDS
 
     @hypothesis.seed(seed)
-    @settings(QUIET, max_examples=examples, phases=[Phase.generate, Phase.shrink])
+    @settings(QUIET, max_examples=max(examples, DRAWN), phases=[Phase.generate, Phase.shrink])
     @hypothesis.given(loss.cases(dtype))
     def search(case: Case) -> None:
         nonlocal best

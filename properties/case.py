@@ -1,5 +1,6 @@
 """A case: one set of arguments of a loss, and what the harness must know of each argument."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -176,28 +177,29 @@ def rounded(case: Case, dtype: str) -> Case:
 class Workload:
     """A realistic input: where it comes from, and how to make one.
 
-    ``make(rng, rows)`` draws a case with that many entries along axis 0; ``rows`` is the real size.
-    ``gpu`` marks sizes that are too large for a CPU's patience; ``fingerprint`` is a hash of the
-    file that a workload was read from.
+    ``make(rng, rows)`` draws a case with ``entries`` times that many along axis 0, also none; ``rows``
+    is the real size. ``gpu`` marks sizes that are too large for a CPU's patience; ``fingerprint`` is a
+    hash of the file that a workload was read from.
     """
 
     name: str
     source: str
     rows: int
     make: Callable[[np.random.Generator, int], Case]
+    entries: int = 1
     gpu: bool = False
     fingerprint: str = ""
 
     def elements(self, rows: int) -> int:
         """How many elements the first argument has with that many rows: the size of a workload."""
-        return rows * _elements_of_a_row(self)
+        return rows * self.entries * _elements_of_an_entry(self)
 
 
 @cache
-def _elements_of_a_row(workload: Workload) -> int:
-    """Kept, because drawing one row of volumes takes seconds."""
-    case = workload.make(np.random.default_rng(0), 1)
-    return int(next(iter(case.values.values())).size)
+def _elements_of_an_entry(workload: Workload) -> int:
+    """From the shape of a batch of nothing: drawing one volume takes seconds."""
+    nothing = workload.make(np.random.default_rng(0), 0)
+    return math.prod(next(iter(nothing.values.values())).shape[1:])
 
 
 @dataclass(frozen=True)

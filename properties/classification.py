@@ -1,5 +1,6 @@
 """Domains, laws and workloads of the classification losses."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -737,7 +738,7 @@ def _reconstruction(rng: np.random.Generator, rows: int, channels: int, side: in
 def _detector(rng: np.random.Generator, rows: int, classes: int) -> Case:
     """Logits of a detection head that starts at a probability of 0.01, one positive in 1,000."""
     target = np.zeros((rows, classes))
-    positive = rng.integers(0, rows, max(1, rows // 1000))
+    positive = rng.integers(0, max(1, rows), math.ceil(rows / 1000))
     target[positive, rng.integers(0, classes, len(positive))] = 1
     logits = rng.normal(-4.6, 1.0, target.shape) + 5 * target
     return Case({"logits": logits, "target": target, "gamma": 2.0, "alpha": 0.25})

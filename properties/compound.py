@@ -965,6 +965,10 @@ YOLO_GENERAL_LAWS = tuple(
 # yolo_detection: workloads, picture, calls that must be refused
 
 
+MATCHED = 48
+"""Cells of an image and a scale that hold an object: about 7 objects with 7 cells each."""
+
+
 def _head(
     rng: np.random.Generator, images: int, side: int, stride: int, matched: int, classes: int
 ) -> dict[str, Array]:
@@ -991,13 +995,13 @@ def _head(
 
 
 def _coarsest(rng: np.random.Generator, images: int) -> Case:
-    return Case({**_head(rng, images, 20, 32, 48, 80), **YOLO_OPTIONS})
+    return Case({**_head(rng, images, 20, 32, MATCHED, 80), **YOLO_OPTIONS})
 
 
 def _three_scales(rng: np.random.Generator, images: int) -> Case:
     values: dict[str, Any] = {}
     for scale, (side, stride) in enumerate(((80, 8), (40, 16), (20, 32))):
-        head = _head(rng, images, side, stride, 48, 80)
+        head = _head(rng, images, side, stride, MATCHED, 80)
         values |= {f"{name}_{scale}": array for name, array in head.items()}
     return Case({**values, **YOLO_OPTIONS})
 
@@ -1008,24 +1012,28 @@ YOLO_WORKLOADS = (
         "1,200 cells an image of 640 px, about 7 objects with 7 cells each, COCO's 80 classes",
         4,
         _coarsest,
+        entries=MATCHED,
     ),
     Workload(
         "YOLOv5, 1 image",
         "25,200 cells of 3 scales at 640 px, 144 matched, COCO's 80 classes",
         1,
         _three_scales,
+        entries=MATCHED,
     ),
     Workload(
         "YOLOv5, 16 images",
         "25,200 cells of 3 scales an image of 640 px, 144 matched, COCO's 80 classes",
         16,
         _three_scales,
+        entries=MATCHED,
     ),
     Workload(
         "YOLOv5, 64 images",
         "25,200 cells of 3 scales an image of 640 px, 144 matched, COCO's 80 classes",
         64,
         _three_scales,
+        entries=MATCHED,
         gpu=True,
     ),
 )

@@ -62,7 +62,7 @@ def _masks(draw_: st.DrawFn, /, **own: SearchStrategy[Any]) -> dict[str, object]
         "smooth": smooth,
         **options,
         "batch": draw_(st.booleans()),
-        "include_background": channels == 1 or draw_(st.sampled_from([True, True, False])),
+        "include_background": channels == 1 or draw_(st.booleans()),
         "activation": activation,
     }
 

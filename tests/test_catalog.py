@@ -120,7 +120,7 @@ def test_every_option_matters(loss: str, option: str) -> None:
     """Some generated case has another truth when the option is left at its default (or, if no case
     allows that, is taken from the next case), so the law of the value rejects whoever ignores it."""
     row = CATALOG[loss]
-    cases = generated(row, "float64", 100, 0)
+    cases = generated(row, "float64", 60, 0)
     default = inspect.signature(row.oracle).parameters[option].default
     neighbours = [(case, other[option]) for case, other in pairwise(cases)]
     tried = [*((case, default) for case in cases), *neighbours]
@@ -167,6 +167,21 @@ def test_rooms_import_only_what_they_may(room: str) -> None:
 def test_the_catalogue_is_read_only() -> None:
     with pytest.raises(TypeError):
         CATALOG["new"] = CATALOG["mse"]  # type: ignore[index]  # which is the point
+
+
+SMALL = 500_000
+"""Elements of a row that are drawn at once."""
+
+
+@pytest.mark.parametrize("loss", CATALOG.values(), ids=CATALOG)
+def test_workloads_have_the_size_they_say(loss: Loss) -> None:
+    """Counted from a batch of nothing, it is the size of the first argument of a real one."""
+    for workload in loss.workloads:
+        said = workload.elements(1)
+        if said <= SMALL:
+            case = workload.make(np.random.default_rng(0), 1)
+            assert next(iter(case.values.values())).size == said
+    assert loss.workloads[0].elements(1) <= SMALL
 
 
 def _bad_calls() -> list[object]:

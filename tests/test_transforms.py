@@ -27,7 +27,7 @@ Call = tuple[Callable[..., Tensor], list[str], dict[str, Tensor]]
 def _cases(loss: Loss) -> list[Case]:
     """Generated cases with at least two rows, so that rows can be exchanged."""
     cases = []
-    for case in generated(loss, "float64", 100, 0):
+    for case in generated(loss, "float64", 60, 0):
         first = case[loss.arguments_of(case)[0].name]
         if first.ndim > 0 and len(first) > 1:
             cases.append(case)
