@@ -224,7 +224,7 @@ def arcface_vectorized(
     return reduce(items, divisor_of(reduction, len(features)), features.dtype)
 
 
-_compiled_arcface = Compiled(_arcface, graphs=16)
+_compiled_arcface = Compiled(_arcface, graphs=8)
 
 
 def arcface_fused(
@@ -236,12 +236,16 @@ def arcface_fused(
     margin: float = 0.5,
     reduction: str = "mean",
 ) -> Tensor:
-    """The items compiled; single features, classes or dimensions are not worth a graph."""
+    """The items compiled; single features, classes or dimensions are not worth a graph.
+
+    Half types are widened before: the matrix product needs them in memory anyway.
+    """
     _check_arcface(features, label, weight, scale, margin, reduction)
     options = (scale, *_margin_constants(margin))
+    tensors = (wide(features), label, wide(weight))
     if min(*features.shape, *weight.shape) < 2:
-        items = _arcface(features, label, weight, *options)
+        items = _arcface(*tensors, *options)
     else:
-        tensors = (graph_input(tensor) for tensor in (features, label, weight))
-        items = _compiled_arcface(*tensors, *(number(option) for option in options))
+        inputs = (graph_input(tensor) for tensor in tensors)
+        items = _compiled_arcface(*inputs, *(number(option) for option in options))
     return reduce(items, divisor_of(reduction, len(features)), features.dtype)

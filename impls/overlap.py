@@ -4,6 +4,7 @@ All are made of the same few sums over the voxels. Fused, these are compiled, on
 is left has one number an item.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -96,23 +97,28 @@ def _region_sums(probs: Tensor, target: Tensor, activation: str) -> Tensor:
     return torch.stack([part.sum(-1) for part in parts])
 
 
-_compiled_region_sums = Compiled(_region_sums, graphs=64)
+_compiled_region_sums = Compiled(_region_sums, graphs=40)
 
 
 def _fused_region_sums(probs: Tensor, target: Tensor, activation: str) -> Tensor:
-    """The six sums compiled: a graph for each activation, and for a single sample.
+    """The six sums compiled: a graph for each activation, and under softmax one for a single sample.
 
-    Single voxels are not worth one, nor is softmax over one channel. Without softmax, channels are
-    samples.
+    Without softmax, channels are samples, and a single mask is two halves and its odd voxel. Fewer than
+    two voxels are not worth a graph, nor is softmax over one channel.
     """
-    batch, channels, voxels = (shape := as_voxels(probs).shape)
-    if probs.numel() == 0 or voxels < 2 or (activation == "softmax" and channels < 2):
-        return _region_sums(as_voxels(probs), as_voxels(target), activation)
-    folded = shape if activation == "softmax" else (1, batch * channels, voxels)
-    sums = _compiled_region_sums(
-        graph_input(probs, *folded), graph_input(target.detach(), *folded), activation
-    )
-    return sums.reshape(6, batch, channels)
+    probs, target = as_voxels(probs), as_voxels(target.detach())
+    batch, channels, voxels = fold = probs.shape
+    if activation != "softmax":
+        single = batch * channels == 1
+        fold = torch.Size((1, 2, voxels // 2) if single else (1, batch * channels, voxels))
+    if probs.numel() == 0 or min(fold[1:]) < 2:
+        return _region_sums(probs, target, activation)
+    folded = math.prod(fold) // (batch * channels)
+    halves = (graph_input(tensor[..., :folded], *fold) for tensor in (probs, target))
+    sums = _compiled_region_sums(*halves, activation).reshape(6, batch, channels, -1).sum(-1)
+    if folded < voxels:
+        sums = sums + _region_sums(probs[..., folded:], target[..., folded:], activation)
+    return sums
 
 
 def _regions(sums: Tensor, batch: bool, include_background: bool) -> Tensor:

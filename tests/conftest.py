@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from sharing import same_worker
+
+from lossproof import CATALOG, Loss
 
 torch.set_num_threads(1)
 
@@ -13,6 +16,16 @@ torch.set_num_threads(1)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """As many workers as cores; none while benchmarks are timed."""
     return 0 if config.getoption("benchmark_only") else (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of a loss go to one worker, which draws its cases and compiles it once."""
+    for item in items:
+        loss = getattr(item, "callspec", None) and item.callspec.params.get("loss")  # type: ignore[attr-defined]
+        row = loss if isinstance(loss, Loss) else CATALOG.get(loss) if isinstance(loss, str) else None
+        if row is not None:
+            item.add_marker(same_worker(row))
 
 
 @pytest.fixture(autouse=True)

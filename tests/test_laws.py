@@ -3,7 +3,6 @@
 from functools import cache
 
 import pytest
-from sharing import same_worker
 
 from lossproof import CATALOG, verify
 from lossproof.cases import generated
@@ -17,14 +16,11 @@ EXAMPLES = 15
 
 
 def _every_law() -> list[object]:
-    """A parameter for each loss, variant and law; a loss's tests go to one worker, which asks its
-    oracle and compiles it once."""
+    """A parameter for each loss, variant and law."""
     parameters = []
     for loss in CATALOG.values():
         for variant in loss.variants:
-            marks = [same_worker(loss)]
-            if variant == "fused":
-                marks.append(pytest.mark.compiled)
+            marks = [pytest.mark.compiled] if variant == "fused" else []
             for law in (*loss.laws, large_batch):
                 name = law.__name__
                 parameters.append(
@@ -51,10 +47,7 @@ def test_law(loss: str, variant: str, law: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(
-    "loss",
-    [pytest.param(row.name, marks=same_worker(row)) for row in CATALOG.values()],
-)
+@pytest.mark.parametrize("loss", CATALOG)
 def test_every_law_speaks(loss: str, dtype: str) -> None:
     """No law passes for want of a case that it says anything about."""
     row = CATALOG[loss]
