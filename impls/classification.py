@@ -370,7 +370,7 @@ def log_loss_native(probs: Tensor, target: Tensor, *, reduction: str = "mean") -
 def _log_loss(probs: Tensor, target: Tensor, divisor: Divisor) -> Tensor:
     p, t = wide(probs), wide(target).detach()
     log_p = torch.log(torch.where(p > 0, p, 1)).clamp(min=LOG_FLOOR)
-    log_not_p = torch.log1p(-torch.where(p < 1, p, 0)).clamp(min=LOG_FLOOR)
+    log_not_p = torch.log1p(-torch.where(p < 1, p, 0))  # p < 1 keeps it far above the floor
     log_p = torch.where(p > 0, log_p, LOG_FLOOR)
     log_not_p = torch.where(p < 1, log_not_p, LOG_FLOOR)
     return reduce(-(t * log_p + (1 - t) * log_not_p), divisor, probs.dtype)

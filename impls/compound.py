@@ -471,8 +471,8 @@ def _scales(arguments: tuple[Scales, ...], balance: Sequence[float]) -> list[dic
         raise TypeError(f"balance: expected a number for each scale, got {type(balance).__name__}")
     for weight in balance:
         require_number("balance", weight, 0, float("inf"))
-    enough = count == 1 or len(balance) >= count
-    require(enough, "balance", f"a number for each of {count} scales", len(balance))
+    wanted = f"a number for each of {count} scales"
+    require(count == 1 or len(balance) >= count, "balance", wanted, len(balance))
     return scales
 
 

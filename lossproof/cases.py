@@ -3,6 +3,7 @@
 import contextlib
 import math
 import time
+import zlib
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -14,6 +15,7 @@ from lossproof.loss import Loss
 from properties.case import Case, rounded, take_rows
 
 DRAWN = 60
+BATCH = 20
 SHRINKING_SECONDS = 20.0
 LARGE_ELEMENTS = 3000
 QUIET = settings(
@@ -31,22 +33,38 @@ def generated(loss: Loss, dtype: str, examples: int, seed: int) -> tuple[Case, .
     Fewer than :data:`DRAWN` are picked evenly from that many, so that what the oracle says of one
     serves all who ask, and not all are of the small ones that Hypothesis begins with.
     """
-    cases = _drawn(loss, dtype, max(examples, DRAWN), seed)
+    whole = max(examples, DRAWN)
+    batches = (_batch(loss, dtype, seed, number) for number in range(math.ceil(whole / BATCH)))
+    cases = [case for batch in batches for case in batch][:whole]
     return tuple(cases[index * len(cases) // examples] for index in range(min(examples, len(cases))))
 
 
-@lru_cache(maxsize=128)
-def _drawn(loss: Loss, dtype: str, examples: int, seed: int) -> tuple[Case, ...]:
+@lru_cache(maxsize=1000)
+def _batch(loss: Loss, dtype: str, seed: int, number: int) -> tuple[Case, ...]:
+    """Some of the cases. Hypothesis makes new examples from those before, so that a long run can stay
+    with one option for a hundred of them; a batch has a seed of its own, and so has a dtype."""
     cases: list[Case] = []
 
-    @hypothesis.seed(seed)
-    @settings(QUIET, max_examples=examples, phases=[Phase.generate])
-    @hypothesis.given(loss.cases(dtype))
+    @_search(loss, dtype, seed, number, Phase.generate)
     def draw(case: Case) -> None:
         cases.append(case)
 
     draw()
     return tuple(cases)
+
+
+def _search(
+    loss: Loss, dtype: str, seed: int, number: int, *phases: Phase
+) -> Callable[[Callable[[Case], None]], Callable[[], None]]:
+    """Makes a function of a case one that Hypothesis calls with the cases of a batch."""
+
+    def decorate(function: Callable[[Case], None]) -> Callable[[], None]:
+        given = hypothesis.given(loss.cases(dtype))(function)
+        limited = settings(QUIET, max_examples=BATCH, phases=phases)(given)
+        own_seed = zlib.crc32(f"{seed} {dtype} {number}".encode())
+        return hypothesis.seed(own_seed)(limited)
+
+    return decorate
 
 
 def large(loss: Loss, dtype: str, seed: int) -> Case:
@@ -69,15 +87,15 @@ def shrunk(
 ) -> Case:
     """The smallest case that Hypothesis finds to break a law, within a time limit.
 
-    It draws the same cases as :func:`generated`, so it meets ``first`` again. An implementation
+    It draws the batch of cases again that ``first`` is from, so it meets it again. An implementation
     that breaks the law only now and then stays with the last case that did.
     """
     best = first
     deadline = time.monotonic() + SHRINKING_SECONDS
+    batches = range(math.ceil(max(examples, DRAWN) / BATCH))
+    number = next(n for n in batches if first in _batch(loss, dtype, seed, n))
 
-    @hypothesis.seed(seed)
-    @settings(QUIET, max_examples=max(examples, DRAWN), phases=[Phase.generate, Phase.shrink])
-    @hypothesis.given(loss.cases(dtype))
+    @_search(loss, dtype, seed, number, Phase.generate, Phase.shrink)
     def search(case: Case) -> None:
         nonlocal best
         if time.monotonic() > deadline:

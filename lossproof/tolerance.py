@@ -166,12 +166,13 @@ def _judged(answers: Array, floor: Array, smallest: float, paired: bool = False)
             away = answers[1 + PERTURBATIONS :] - value
             bend = np.abs(away + away[np.arange(PERTURBATIONS) ^ 5]).max(axis=0)
             sure &= bend <= BENT_BUDGETS * budget
-    return Truth(
-        np.where(np.isfinite(value), value, 0).astype(np.float64),
-        np.where(sure, budget, np.inf).astype(np.float64),
-        np.broadcast_to(floor + smallest, value.shape).astype(np.float64),
-        np.abs(np.where(np.isfinite(answers), answers, 0)).max(axis=0).astype(np.float64),
-    )
+    with np.errstate(over="ignore"):  # infinite, as too large for any of the dtypes
+        return Truth(
+            np.where(np.isfinite(value), value, 0).astype(np.float64),
+            np.where(sure, budget, np.inf).astype(np.float64),
+            np.broadcast_to(floor + smallest, value.shape).astype(np.float64),
+            np.abs(np.where(np.isfinite(answers), answers, 0)).max(axis=0).astype(np.float64),
+        )
 
 
 def elements(case: Case) -> int:

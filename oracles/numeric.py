@@ -52,9 +52,17 @@ def log_softmax(x: Array, axis: int) -> Array:
 
 
 def ratio(numerator: Array, denominator: Array, *, empty: float) -> Array:
-    """numerator / denominator, and ``empty`` where the denominator is 0."""
+    """numerator / denominator, and ``empty`` where the denominator is 0.
+
+    Of complex numbers to first order in the imaginary part: NumPy's own quotient of a step by a step
+    leaves its square behind where 0 stood, and a power of that may be far from 0.
+    """
     zero = denominator.real == 0
-    return np.where(zero, empty, numerator / np.where(zero, 1, denominator))
+    below = np.where(zero, 1, denominator)
+    quotient = numerator / below
+    if np.iscomplexobj(quotient):
+        quotient = numerator.real / below.real + 1j * quotient.imag
+    return np.where(zero, empty, quotient)
 
 
 def power(x: Array, exponent: float) -> Array:

@@ -27,6 +27,13 @@ def shapes(max_dims: int, max_side: int, min_dims: int = 0) -> SearchStrategy[tu
 
 
 @st.composite
+def spaces(draw: st.DrawFn, max_dims: int, max_side: int) -> tuple[int, ...]:
+    """Shapes of the axes of space; now and then one that holds no voxel."""
+    nowhere = draw(st.integers(0, 15)) == 15
+    return (0,) if nowhere else draw(shapes(max_dims, max_side))
+
+
+@st.composite
 def arrays(
     draw: st.DrawFn, shape: tuple[int, ...], *kinds: SearchStrategy[float], dtype: str = "f8"
 ) -> Array:

@@ -41,7 +41,7 @@ weights = draw.numbers(0.0, 4.0, [0.5, 0.3, 0.7, 1.0, 0.0], smallest=2.0**-20)
 def _masks(draw_: st.DrawFn, /, **own: SearchStrategy[Any]) -> dict[str, object]:
     """Soft and hard masks, empty and full ones, perfect ones; logits where an activation is on."""
     batch, channels = draw_(st.integers(1, 3)), draw_(st.integers(1, 3))
-    shape = (batch, channels, *draw_(draw.shapes(2, 3)))
+    shape = (batch, channels, *draw_(draw.spaces(2, 3)))
     activation = draw_(st.sampled_from(["none", "none", "sigmoid", "softmax"]))
     constant = st.sampled_from([0.0, 1.0])
     target = draw_(draw.arrays(shape, draw.hard, soft, constant))
@@ -492,6 +492,7 @@ def mean_square_at_share(trial: Trial) -> None:
     """Without smoothing, weighted by the foreground's share of a mask, it is the mean square error."""
     case = _probabilities(trial)
     probs, target = (case[name][:1, :1] for name in ("probs", "target"))
+    assume(target.size)
     share = {"weight": float(target.mean()), "smooth": 0.0, "include_background": True}
     wanted = np.square(probs - target).mean()
     got = trial.value(case.changed(probs=probs, target=target, **share))

@@ -54,7 +54,7 @@ class Measured:
 
     def __mul__(self, factor: Any) -> "Measured":
         size = np.abs(factor)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             return Measured(
                 np.where(self.overflow, 0, self.value) * factor,
                 np.where(size == 0, 0, self.budget * size),

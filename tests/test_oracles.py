@@ -298,6 +298,14 @@ def test_power_of_zero(exponent: float, slope: float) -> None:
     assert answer.tolist() == [slope * 1e-100j, 0]
 
 
+def test_ratio_keeps_nothing_of_a_squared_step() -> None:
+    """A step in both parts at 0 leaves 0, whose power slightly above 1 has a slope of 0."""
+    answer = numeric.ratio(np.array(1e-100j), np.array(3 + 1e-100j), empty=0)
+    assert answer.real == 0
+    assert abs(answer.imag / 1e-100 - 1 / 3) <= 1e-16
+    assert numeric.power(answer, 1 + 1e-5).imag == 0
+
+
 @pytest.mark.parametrize("axis", [0, 1, -1])
 def test_log_sum_exp_and_log_softmax_are_exact(axis: int) -> None:
     """Along any axis, which is kept; -inf is a probability of 0."""
