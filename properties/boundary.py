@@ -59,14 +59,14 @@ DISTANCES = (
 
 @st.composite
 def _dice(draw_: st.DrawFn) -> dict[str, object]:
-    """Logits from moderate to 1e4, mixed, empty and full masks, with and without smoothing; now and
-    then enough voxels for vector instructions."""
+    """Logits from moderate to 6e4, mixed, empty and full masks, with and without smoothing; now and
+    then enough voxels for vector instructions, or many samples."""
     batch, spatial = draw_(st.integers(1, 3)), draw_(draw.spaces(2, 3))
-    if draw_(st.integers(0, 7)) == 7:
-        batch, spatial = 1, (17,)
+    if (many := draw_(st.integers(0, 7))) >= 6:
+        batch, spatial = (1, (17,)) if many == 7 else (17, ())
     items, label = (batch, *spatial), st.integers(0, 1)
     target = draw_(draw.arrays(items, label, st.just(0), st.just(1), dtype="i8"))
-    logits = draw_(draw.arrays((batch, 2, *spatial), draw.moderate, draw.extreme))
+    logits = draw_(draw.arrays((batch, 2, *spatial), *draw.logits))
     smooth = draw_(draw.numbers(0.0, 10.0, [0.0, 1.0, 1e-5], smallest=2.0**-20))
     if smooth == 0:  # where all of a mask underflows, the truth jumps
         logits = np.clip(logits, -40, 40)
@@ -81,14 +81,14 @@ def dice_cases(dtype: str) -> SearchStrategy[Case]:
 
 @st.composite
 def _cross_entropy(draw_: st.DrawFn) -> dict[str, object]:
-    """Logits from moderate to 1e4, impossible classes; now and then enough voxels for vector
+    """Logits from moderate to 6e4, impossible classes; now and then enough voxels for vector
     instructions."""
     batch, classes = draw_(st.integers(1, 4)), draw_(st.integers(1, 5))
     spatial = draw_(draw.spaces(2, 2))
     if draw_(st.integers(0, 7)) == 7:
         batch, classes, spatial = 1, min(classes, 3), (17,)
     items = (batch, *spatial)
-    logits = draw_(draw.arrays((batch, classes, *spatial), draw.moderate, draw.extreme, draw.crowded))
+    logits = draw_(draw.arrays((batch, classes, *spatial), *draw.logits, draw.crowded))
     target = draw_(draw.arrays(items, st.integers(0, classes - 1), dtype="i8"))
     if draw_(st.booleans()) and draw_(st.booleans()):
         rows = np.moveaxis(logits, 1, -1)

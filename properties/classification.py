@@ -37,15 +37,14 @@ LOG_LOSS_ARGUMENTS = (
 
 
 def _rows(draw_: st.DrawFn, impossible: bool) -> tuple[Array, Array, int]:
-    """Logits, target and ignore_index: logits from moderate to 1e4, impossible classes where they may
+    """Logits, target and ignore_index: logits from moderate to 6e4, impossible classes where they may
     be, ignored items holding NaN or infinity; now and then enough pixels for vector instructions."""
     batch, classes = draw_(st.integers(1, 4)), draw_(st.integers(1, 5))
     spatial = draw_(draw.shapes(2, 2))
     if draw_(st.integers(0, 7)) == 7:
         batch, classes, spatial = 1, min(classes, 3), (17,)
     items = (batch, *spatial)
-    kinds = (draw.moderate, draw.extreme, draw.crowded)
-    logits = draw_(draw.arrays((batch, classes, *spatial), *kinds))
+    logits = draw_(draw.arrays((batch, classes, *spatial), *draw.logits, draw.crowded))
     ignore_index = draw_(st.sampled_from([-100, -100, 255, 0]))
     ignored = draw_(draw.arrays(items, st.just(0.0), draw.hard)) == 1
     target = draw_(draw.arrays(items, st.integers(0, classes - 1), dtype="i8"))
@@ -104,10 +103,10 @@ def softmax_focal_cases(dtype: str) -> SearchStrategy[Case]:
 
 
 def _pairs(draw_: st.DrawFn) -> dict[str, Array]:
-    """Logits from moderate to 1e4, hard and soft targets."""
+    """Logits from moderate to 6e4, hard and soft targets."""
     shape = draw_(draw.shapes(3, 3))
     return {
-        "logits": draw_(draw.arrays(shape, draw.moderate, draw.extreme)),
+        "logits": draw_(draw.arrays(shape, *draw.logits)),
         "target": draw_(draw.arrays(shape, draw.hard, draw.unit_interval)),
     }
 

@@ -30,13 +30,16 @@ MASK_ARGUMENTS = (
 
 @st.composite
 def _masks(draw_: st.DrawFn, smallest: float) -> dict[str, object]:
-    """Logits from moderate to 1e4 on hard and soft, empty and full masks; often right."""
+    """Logits from moderate to 6e4 on hard and soft, empty and full masks; often right, or wrong; now
+    and then many samples."""
     channels = draw_(st.sampled_from([1, 2, 3, 1, 2, 3, 1, 2, 3, 0]))
     shape = (draw_(st.integers(1, 3)), channels, *draw_(draw.spaces(2, 3)))
+    if draw_(st.integers(0, 3)) == 3:
+        shape = (17, 1)
     target = draw_(draw.arrays(shape, draw.hard, draw.unit_interval, st.sampled_from([0.0, 1.0])))
-    logits = draw_(draw.arrays(shape, draw.moderate, draw.extreme))
-    if draw_(st.booleans()) and draw_(st.booleans()):
-        logits = np.where(target > 0.5, 1, -1) * np.abs(logits)
+    logits = draw_(draw.arrays(shape, *draw.logits))
+    if side := draw_(st.sampled_from([0, 0, 1, -1])):
+        logits = np.where(target > 0.5, side, -side) * np.abs(logits)
     smooth = draw_(draw.numbers(smallest, 10.0, [smallest, 1.0, 1e-5], smallest=2.0**-20))
     if smooth == 0:  # where all of a mask underflows, the truth jumps
         logits = np.clip(logits, -80, 80)
@@ -316,15 +319,18 @@ EXP_LOG_ARGUMENTS = (
 
 @st.composite
 def _classes(draw_: st.DrawFn) -> dict[str, object]:
-    """Logits from moderate to 1e4, often right: so sure that -log p_t underflows."""
+    """Logits from moderate to 6e4, often right: so sure that -log p_t underflows; now and then many
+    samples."""
     batch, classes = draw_(st.integers(1, 3)), draw_(st.sampled_from([2, 3, 4, 1]))
     spatial = draw_(draw.spaces(2, 3))
+    if draw_(st.integers(0, 3)) == 3:
+        batch, spatial = 17, ()
     target = draw_(draw.arrays((batch, *spatial), st.integers(0, classes - 1), dtype="i8"))
-    logits = draw_(draw.arrays((batch, classes, *spatial), draw.moderate, draw.extreme, draw.crowded))
+    logits = draw_(draw.arrays((batch, classes, *spatial), *draw.logits, draw.crowded))
     if draw_(st.booleans()):
         own = np.expand_dims(target, 1)
         sure = draw_(st.sampled_from([2.0, 30.0, 60.0, 1e4]))
-        np.put_along_axis(logits, own, np.minimum(logits.max(axis=1, keepdims=True) + sure, 1e4), 1)
+        np.put_along_axis(logits, own, np.minimum(logits.max(axis=1, keepdims=True) + sure, 6e4), 1)
     power = draw.numbers(0.0625, 4.0, [0.3, 1.0, 0.5, 2.0])
     share = draw.numbers(0.0, 4.0, [1.0, 0.0, 0.8, 0.2], smallest=2.0**-20)
     weight = draw_(st.none() | draw.arrays((classes,), draw.numbers(0.0, 4.0, [0.0, 1.0])))
@@ -739,9 +745,9 @@ def _scale(draw_: st.DrawFn, classes: int, dtype: str) -> dict[str, Array]:
     return {
         "boxes": pair["boxes1"][:matched],
         "target_boxes": pair["boxes2"][:matched],
-        "objectness": draw_(draw.arrays(shape, draw.moderate, draw.extreme)),
+        "objectness": draw_(draw.arrays(shape, *draw.logits)),
         "cells": np.array(cells, np.int64),
-        "class_logits": draw_(draw.arrays((matched, classes), draw.moderate, draw.extreme)),
+        "class_logits": draw_(draw.arrays((matched, classes), *draw.logits)),
         "labels": draw_(draw.arrays((matched,), label, dtype="i8")),
     }
 
@@ -755,7 +761,7 @@ def _detections(draw_: st.DrawFn, dtype: str) -> dict[str, object]:
     for suffix in suffixes:
         scale = draw_(_scale(classes, dtype))
         values |= {name + suffix: array for name, array in scale.items()}
-    gain = draw.numbers(0.0, 2.0, [1.0, 0.0, 0.5, 0.05], smallest=2.0**-20)
+    gain = draw.numbers(0.0, 8.0, [1.0, 0.0, 0.5, 0.05, 7.5], smallest=2.0**-20)
     share = draw.numbers(0.0, 1.0, [1.0, 0.0, 0.5], smallest=2.0**-20)
     options = {
         **{name: draw_(gain) for name in GAINS},

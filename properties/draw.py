@@ -58,3 +58,8 @@ moderate = numbers(-8.0, 8.0, [0.0, 1.0, -1.0])
 extreme = numbers(
     -1e4, 1e4, [s * x for x in (17.0, 20.0, 40.0, 89.0, 104.0, 180.0, 1e4) for s in (1, -1)]
 )
+"""Where exponentials underflow and overflow."""
+huge = st.sampled_from([6e4, -6e4, 6e4, -6e4, 1.0])
+"""So large that sums overflow in float16."""
+logits = (moderate, moderate, extreme, huge)
+"""Kinds of logits, as :func:`arrays` takes them."""

@@ -34,8 +34,9 @@ def _features(draw_: st.DrawFn, reach: float) -> dict[str, object]:
     batch, classes = draw_(st.integers(1, 5)), draw_(st.integers(1, 4))
     size = draw_(st.integers(1, 4))
     wide = draw.numbers(-reach, reach, [reach, -reach, 1e-30, 1.0])
-    features = draw_(draw.arrays((batch, size), draw.moderate, wide))
-    centers = draw_(draw.arrays((classes, size), draw.moderate, wide))
+    kinds = (draw.moderate, draw.moderate, draw.moderate, wide)  # far apart, budgets hide a gradient
+    features = draw_(draw.arrays((batch, size), *kinds))
+    centers = draw_(draw.arrays((classes, size), *kinds))
     label = draw_(draw.arrays((batch,), st.integers(0, classes - 1), dtype="i8"))
     near = draw_(st.sampled_from([None, None, None, 0.0, 2.0**-7, 2.0**-20]))
     return {

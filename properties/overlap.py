@@ -39,9 +39,12 @@ weights = draw.numbers(0.0, 4.0, [0.5, 0.3, 0.7, 1.0, 0.0], smallest=2.0**-20)
 
 @st.composite
 def _masks(draw_: st.DrawFn, /, **own: SearchStrategy[Any]) -> dict[str, object]:
-    """Soft and hard masks, empty and full ones, perfect ones; logits where an activation is on."""
+    """Soft and hard masks, empty and full ones, perfect ones; logits where an activation is on; now
+    and then many samples."""
     batch, channels = draw_(st.integers(1, 3)), draw_(st.integers(1, 3))
     shape = (batch, channels, *draw_(draw.spaces(2, 3)))
+    if draw_(st.integers(0, 3)) == 3:
+        channels, shape = 1, (17, 1)
     activation = draw_(st.sampled_from(["none", "none", "sigmoid", "softmax"]))
     constant = st.sampled_from([0.0, 1.0])
     target = draw_(draw.arrays(shape, draw.hard, soft, constant))
@@ -50,7 +53,7 @@ def _masks(draw_: st.DrawFn, /, **own: SearchStrategy[Any]) -> dict[str, object]
         perfect = draw_(st.booleans()) and draw_(st.booleans())
         probs = target.copy() if perfect else probs
     else:
-        probs = draw_(draw.arrays(shape, draw.moderate, draw.extreme))
+        probs = draw_(draw.arrays(shape, *draw.logits))
     smooth = draw_(draw.numbers(0.0, 10.0, [0.0, 1.0, 1e-5], smallest=2.0**-20))
     options: dict[str, Any] = {name: draw_(option) for name, option in own.items()}
     if activation != "none":

@@ -22,8 +22,9 @@ def _pairs(draw_: st.DrawFn, reach: float) -> dict[str, object]:
     """Same-shaped numbers: moderate, far apart, equal, and so close that the square underflows."""
     shape = draw_(draw.shapes(3, 4))
     wide = draw.numbers(-reach, reach, [reach, -reach, 1e-30, 1.0])
-    input = draw_(draw.arrays(shape, draw.moderate, wide))
-    target = draw_(draw.arrays(shape, draw.moderate, wide))
+    kinds = (draw.moderate, draw.moderate, draw.moderate, wide)  # far apart, budgets hide a gradient
+    input = draw_(draw.arrays(shape, *kinds))
+    target = draw_(draw.arrays(shape, *kinds))
     near = draw_(st.sampled_from([None, None, 0.0, 2.0**-7]))
     return {"input": input, "target": target if near is None else input * (1 + near)}
 
