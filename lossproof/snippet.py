@@ -13,6 +13,10 @@ from lossproof.trial import Call, Raised, TorchTrial, tracked
 from properties.case import Array
 from properties.trial import BUDGETS, Broken
 
+MODULES = ("os", "random", "sys", "tempfile")
+"""What an assertion may need, beside NumPy."""
+WIDTH = 105
+
 LAYOUT_CODE = {
     "contiguous": "{}",
     "strided": "torch.stack([{0}, {0}], -1)[..., 0]",
@@ -30,16 +34,26 @@ def program(trial: TorchTrial, law: str, statement: str, failure: Broken | Raise
     lines = _calls(trial, failure) + (_judgement(failure) if isinstance(failure, Broken) else [])
     body = "\n".join(lines)
     head = [
-        f'"""{trial.loss.name} on {trial.dtype}: {failure}."""',
+        f'"""{_title(trial, failure)}"""',
         "",
+        *[f"import {module}" for module in MODULES if re.search(rf"(?<![\w.]){module}\.", body)],
         *(["from math import inf, nan"] if re.search(r"\b(inf|nan)\b", body) else []),
+        *(["import numpy as np"] if re.search(r"\bnp\.", body) else []),
         "import torch",
         *[line for line in _definition(trial.function) if line != "import torch"],
         *[f"from {f.__module__} import {f.__name__}" for f in trial.loss.torch_options.values()],
         "",
-        f"# The law {law}: {statement}",
+        *textwrap.wrap(
+            f"The law {law}: {statement}", WIDTH, initial_indent="# ", subsequent_indent="# "
+        ),
     ]
     return "\n".join([*head, body, ""])
+
+
+def _title(trial: TorchTrial, failure: Exception) -> str:
+    """What is wrong, in a line that may stand between three quotes."""
+    reason = (str(failure).splitlines() or [""])[0].replace("\\", "\\\\").replace('"', "'")
+    return textwrap.shorten(f"{trial.loss.name} on {trial.dtype}: {reason}", WIDTH - 7) + "."
 
 
 def _definition(function: Callable[..., Any]) -> list[str]:
@@ -82,13 +96,25 @@ def _calls(trial: TorchTrial, failure: Broken | Raised) -> list[str]:
         numbered = [pair for pair in numbered if pair[0] in spoken] or numbered[-1:]
     lines: list[str] = []
     previous: dict[str, str] = {}
+    if "backward" in str(failure):
+        mentioned += f" {_gradients(trial, *numbered[-1])}"
+    second = isinstance(failure, Raised) and str(failure).startswith("second derivative")
+    mentioned += " items_of" * second
     for number, call in numbered:
         inputs = _inputs(trial, call)
         changed = {name: code for name, code in inputs.items() if previous.get(name) != code}
         lines += [f"{name} = {code}" for name, code in changed.items()]
         previous = {**previous, **inputs}
-        lines += _call(trial, number, call, mentioned)
-    return lines
+        setup = [failure.setup] if isinstance(failure, Broken) and failure.setup else []
+        lines += setup + _call(trial, number, call, mentioned)
+    names = ", ".join(tracked(trial.arguments, "all"))
+    return lines + [f"torch.autograd.gradgradcheck(items_of, ({names},), fast_mode=True)"] * second
+
+
+def _gradients(trial: TorchTrial, number: int, call: Call) -> str:
+    """The names of all gradients of a call."""
+    names = tracked(trial.loss.arguments_of(call.case), call.track)
+    return " ".join(f"gradient_{number}_{name}" for name in names)
 
 
 def _inputs(trial: TorchTrial, call: Call) -> dict[str, str]:
@@ -132,15 +158,25 @@ def _call(trial: TorchTrial, number: int, call: Call, mentioned: str) -> list[st
     if f"value_{number}" in mentioned:
         lines.append(f"value_{number} = {result}.detach().double()")
     if call.backward:
-        flow = f"torch.ones_like({result})"
-        if call.reduction == "none":
-            flow = f"torch.tensor({_numbers(trial.upstream(call.case))}).to({result})"
-        for name in tracked(trial.loss.arguments_of(call.case), call.track):
-            gradient = f"gradient_{number}_{name}"
-            if gradient in mentioned:
-                graph = f"{result}, {name}, {flow}, retain_graph=True"
-                lines += [f"({gradient},) = torch.autograd.grad({graph})"]
-                lines += [f"{gradient} = {gradient}.double()"]
+        lines += _gradient_lines(trial, number, call, mentioned)
+    return lines
+
+
+def _gradient_lines(trial: TorchTrial, number: int, call: Call, mentioned: str) -> list[str]:
+    """Code of the gradients that are mentioned."""
+    wanted = tracked(trial.loss.arguments_of(call.case), call.track)
+    names = [name for name in wanted if f"gradient_{number}_{name}" in mentioned]
+    if not names:
+        return []
+    result, lines = f"result_{number}", []
+    flow = f"torch.ones_like({result})"
+    if call.reduction == "none":
+        flow = f"torch.tensor({_numbers(trial.upstream(call.case))}).to({result})"
+    if len(flow) > WIDTH // 4:
+        lines, flow = [f"flow_{number} = {flow}"], f"flow_{number}"
+    for name in names:
+        graph = f"{result}, {name}, {flow}, retain_graph=True"
+        lines.append(f"gradient_{number}_{name} = torch.autograd.grad({graph})[0].double()")
     return lines
 
 
@@ -154,7 +190,7 @@ def _judgement(failure: Broken) -> list[str]:
     if failure.assertion == "not 'an exception'":
         return ['raise AssertionError("the call should have been refused")']
     if failure.assertion:
-        return [f"assert {failure.assertion}, {failure.reason!r}"]
+        return [_assertion(failure.assertion, failure.reason)]
     got, wanted = failure.got, failure.wanted
     allowed = BUDGETS * (got.budget + wanted.budget) + got.rounding + wanted.rounding
     allowed = np.where(got.overflow | wanted.overflow, np.inf, allowed)
@@ -166,8 +202,14 @@ def _judgement(failure: Broken) -> list[str]:
         f"allowed = torch.tensor({_numbers(_one_if_same(allowed))}, dtype=torch.float64)",
         'print("got", got, "wanted", wanted, "allowed error", allowed, sep="\\n")',
         f"error = torch.where(got == wanted, 0.0, {error[failure.relation]})",
-        f"assert (error <= allowed).all(), {failure.reason!r}",
+        _assertion("(error <= allowed).all()", failure.reason),
     ]
+
+
+def _assertion(condition: str, reason: str) -> str:
+    """With the reason where it fits; the program begins with it anyway."""
+    line = f"assert {condition}, {reason!r}"
+    return line if len(line) <= WIDTH else f"assert {condition}"
 
 
 def _one_if_same(array: Array) -> Array:

@@ -14,7 +14,7 @@ from lossproof.lookup import dtype_name, find, require_device
 from lossproof.loss import Law, Loss, Variant
 from lossproof.snippet import program
 from lossproof.trial import Raised, TorchTrial
-from lossproof.verdict import Finding, Outcome, Verdict
+from lossproof.verdict import MISCONDUCT, Finding, Outcome, Verdict
 from properties.case import DTYPES, Case, spacing_at
 from properties.general import large_batch
 from properties.trial import Broken, NotApplicable, budgets_used
@@ -252,7 +252,9 @@ class _Check:
         findings = tuple(self.findings.values())
         outcome: Outcome = "correct"
         if findings:
-            outcome = "error" if all(finding.raised for finding in findings) else "wrong"
+            erring = all(finding.raised for finding in findings)
+            erring |= any(finding.law in MISCONDUCT for finding in findings)
+            outcome = "error" if erring else "wrong"
         elif self.unsupported:
             outcome = "unsupported"
         return Verdict(

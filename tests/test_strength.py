@@ -172,6 +172,15 @@ def _wrong_when_large(right: Function) -> Function:
     return wrong
 
 
+def _prints(right: Function) -> Function:
+    def wrong(*arguments: Tensor, **options: Any) -> Tensor:
+        value = right(*arguments, **options)
+        print(value)
+        return value
+
+    return wrong
+
+
 IMPOSTORS: list[Callable[[Function], Function]] = [
     _offset(-3.0),
     _offset(1000.0),
@@ -190,6 +199,7 @@ IMPOSTORS: list[Callable[[Function], Function]] = [
     _no_number,
     _accepts_anything,
     _wrong_when_large,
+    _prints,
 ]
 
 LAWS = [
