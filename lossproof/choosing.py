@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +29,8 @@ from lossproof.measure import (
 )
 from lossproof.recheck import recheck
 from lossproof.verdict import Verdict
-from lossproof.verification import verify
+from lossproof.verdicts import silent, verdicts_on
+from lossproof.workers import Report
 from properties.case import Workload
 
 MARGIN = 0.02
@@ -36,13 +38,6 @@ MARGIN = 0.02
 IMPOSSIBLE = 4.0
 """A time this many times below that of copying the least bytes is refused."""
 COPY = "copy"
-
-Report = Callable[[str, int, int], object]
-"""Called with what is being done, how much of it is done, and of how much."""
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    """No progress is shown."""
 
 
 @dataclass
@@ -118,7 +113,7 @@ def choose(
     dtype: torch.dtype | str = torch.float32,
     size: int | None = None,
     threads: int | None = None,
-    report: Report = _silent,
+    report: Report = silent,
 ) -> Choice:
     """Which variant of a loss to use on this machine, with the evidence.
 
@@ -169,57 +164,19 @@ def verdicts_of(
     dtype: torch.dtype | str,
     variants: Iterable[str] | None = None,
     examples: int = 100,
-    report: Report = _silent,
+    report: Report = silent,
 ) -> dict[str, Verdict]:
     """The verdict on each variant, from disk where it is known."""
     require_device(device)
-    names = list(variants or loss.variants)
-    verdicts = {}
-    for name in names:
-        what = f"verify {loss.name} {name}"
-        verdicts[name] = cached_verdict(
-            loss, name, device, [dtype_name(dtype)], examples, 0, _part(report, what)
-        )
-    return verdicts
+    asked = [(loss, name) for name in variants or loss.variants]
+    found = verdicts_on(asked, device, [dtype_name(dtype)], examples, report=report)
+    with closing(found) as coming:
+        verdicts = dict(coming)
+    return {name: verdicts[loss.name, name] for _, name in asked}
 
 
 def _part(report: Report, what: str) -> Callable[[int, int], object]:
     return lambda done, total: report(what, done, total)
-
-
-def cached_verdict(
-    loss: Loss,
-    variant: str,
-    device: str,
-    dtypes: list[str],
-    examples: int,
-    seed: int,
-    progress: Callable[[int, int], object],
-) -> Verdict:
-    """The verdict on a variant or defect of the catalogue, from disk where it is known."""
-    key = {
-        **environment(device),
-        "loss": loss.name,
-        "variant": variant,
-        "dtypes": dtypes,
-        "examples": examples,
-        "seed": seed,
-    }
-    kept = cache.load("verdicts", key)
-    if kept is not None:
-        return Verdict.from_plain(kept)
-    function = loss.implementations[variant]
-    verdict = verify(
-        function,
-        loss,
-        device=device,
-        dtypes=dtypes,
-        examples=examples,
-        seed=seed,
-        progress=progress,
-    )
-    cache.store("verdicts", key, verdict)
-    return verdict
 
 
 def choose_for(
@@ -229,7 +186,7 @@ def choose_for(
     device: str,
     dtype: torch.dtype | str,
     threads: int | None = None,
-    report: Report = _silent,
+    report: Report = silent,
 ) -> Choice:
     """Time the correct variants on a workload and decide.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lossproof.trial import Call, Raised, TorchTrial, tracked
+from lossproof.trial import Call, Died, Raised, TorchTrial, tracked
 from properties.case import Array
 from properties.trial import BUDGETS, Broken
 
@@ -96,7 +96,7 @@ def _calls(trial: TorchTrial, failure: Broken | Raised) -> list[str]:
         numbered = [pair for pair in numbered if pair[0] in spoken] or numbered[-1:]
     lines: list[str] = []
     previous: dict[str, str] = {}
-    if "backward" in str(failure):
+    if "backward" in str(failure) or isinstance(failure, Died):
         mentioned += f" {_gradients(trial, *numbered[-1])}"
     second = isinstance(failure, Raised) and str(failure).startswith("second derivative")
     mentioned += " items_of" * second

@@ -35,6 +35,10 @@ class Raised(Exception):
     """The implementation raised; the original is the cause."""
 
 
+class Died(Raised):
+    """A worker hung, crashed or ate memory in the call."""
+
+
 @dataclass(frozen=True)
 class Call:
     """One call: what a counterexample must repeat."""

@@ -13,10 +13,10 @@ from lossproof.catalog import CATALOG
 from lossproof.lookup import dtype_name, find, require_device
 from lossproof.loss import Law, Loss, Variant
 from lossproof.snippet import program
-from lossproof.trial import Raised, TorchTrial
+from lossproof.trial import Call, Raised, TorchTrial
 from lossproof.verdict import MISCONDUCT, Finding, Outcome, Verdict
 from properties.case import DTYPES, Case, spacing_at
-from properties.general import large_batch
+from properties.general import large_batch, value
 from properties.trial import Broken, NotApplicable, budgets_used
 
 ALL_FOUR = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
@@ -24,6 +24,9 @@ ALL_FOUR = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 Progress = Callable[[int, int], object]
 """Called with how many cases are done, of how many."""
+
+Announce = Callable[[str, str, Call], object]
+"""Called with the law, the dtype and the call that is about to be made."""
 
 
 def verify(
@@ -36,6 +39,7 @@ def verify(
     seed: int = 0,
     laws: Iterable[str] | None = None,
     progress: Progress | None = None,
+    announce: Announce = lambda law, dtype, call: None,
 ) -> Verdict:
     """Check an implementation against the oracle and every law of a loss.
 
@@ -48,6 +52,7 @@ def verify(
         seed: of the generation.
         laws: names of the laws to check; default: all of the loss.
         progress: called with the number of cases done and the number of all.
+        announce: called with the law, the dtype and the call, before each call.
 
     Raises:
         ValueError: unknown loss, dtype, device or law, or fewer than 1 example.
@@ -66,7 +71,7 @@ def verify(
         raise ValueError(f"examples: expected at least 1, got {examples}")
     known = {law.__name__: law for law in (*row.laws, large_batch)}
     chosen = [find("law", law, known) for law in (known if laws is None else laws)]
-    check = _Check(function, row, chosen, device, examples, seed)
+    check = _Check(function, row, chosen, device, examples, seed, announce)
     each = examples + 1
     for index, name in enumerate(names):
 
@@ -128,7 +133,11 @@ class _Check:
         device: str,
         examples: int,
         seed: int,
+        announce: Announce,
     ) -> None:
+        self.announce = announce
+        self.law = value.__name__
+        """What is being checked."""
         self.function, self.loss, self.device = function, loss, device
         self.examples, self.seed = examples, seed
         self.findings: dict[str, Finding] = {}
@@ -139,7 +148,10 @@ class _Check:
         self.ulps: dict[str, float] = {}
 
     def trial(self, case: Case, dtype: str) -> TorchTrial:
-        return TorchTrial(self.function, self.loss, case, dtype, self.device)
+        def begin(call: Call) -> None:
+            self.announce(self.law, dtype, call)
+
+        return TorchTrial(self.function, self.loss, case, dtype, self.device, begin)
 
     def run(self, dtype: str, done: Callable[[int], object]) -> None:
         """All laws on all cases of one dtype."""
@@ -172,6 +184,7 @@ class _Check:
             name = law.__name__
             if name in self.findings:
                 continue
+            self.law = name
             try:
                 law(trial)
             except NotApplicable:

@@ -58,7 +58,7 @@ def test_choose_end_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["native", "naive", "vectorized"]
     monkeypatch.setattr(
         "lossproof.choosing.verdicts_of",
-        lambda row, device, dtype, report: verdicts_of(row, device, dtype, names, examples=20),
+        lambda row, device, dtype, report: verdicts_of(row, device, dtype, names, examples=10),
     )
     choice = choose("mse", size=2_000, threads=1)
     assert [row.outcome for row in choice.table] == ["correct"] * 3
@@ -71,7 +71,8 @@ def test_choose_end_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
         assert row.peak_bytes > 0
         assert 0 <= row.budgets < 8
     monkeypatch.setattr("lossproof.choosing._time", _must_not_run)
-    monkeypatch.setattr("lossproof.choosing.verify", _must_not_run)
+    monkeypatch.setattr("lossproof.verdicts.verify", _must_not_run)
+    monkeypatch.setattr("lossproof.workers._Worker", _must_not_run)
     again = choose("mse", size=2_000, threads=1)
     assert cache.plain(again) == cache.plain(choice)
 

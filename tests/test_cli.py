@@ -22,9 +22,20 @@ def _invoke(*arguments: str) -> Result:
     return run.invoke(cli.app, arguments)
 
 
+pytestmark = pytest.mark.xdist_group("cli")
+
+
+@pytest.fixture(scope="module")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one test has verified, the next reads: starting a worker takes seconds."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def small_mse(monkeypatch: pytest.MonkeyPatch) -> Loss:
+def small_mse(monkeypatch: pytest.MonkeyPatch, shared_cache: Path) -> Loss:
     """A catalogue of one loss with two quick variants."""
+    monkeypatch.setenv("LOSSPROOF_CACHE", str(shared_cache))
+    monkeypatch.setattr("lossproof.workers.cores", lambda: 1)
     row = CATALOG["mse"]
     small = Loss(
         **{
@@ -33,7 +44,7 @@ def small_mse(monkeypatch: pytest.MonkeyPatch) -> Loss:
             "workloads": row.workloads[:1],
         }
     )
-    for module in ("cli", "verification", "choosing"):
+    for module in ("cli", "verification", "choosing", "verdicts"):
         monkeypatch.setattr(f"lossproof.{module}.CATALOG", {"mse": small})
     return small
 
@@ -94,7 +105,7 @@ def test_a_defect_that_gets_through_fails(small_mse: Loss, monkeypatch: pytest.M
         **{**vars(small_mse), "defects": {"published_harmless": Defect(mse_vectorized, "value")}}
     )
     monkeypatch.setattr("lossproof.cli.CATALOG", {"mse": harmless})
-    result = _invoke("verify", "mse", "--dtype", "float32", "--examples", "5")
+    result = _invoke("verify", "mse", "--dtype", "float32", "--examples", "10")
     assert result.exit_code == 1
     assert "NOT REJECTED" in result.stdout
 
@@ -104,7 +115,7 @@ def test_a_wrong_variant_does_not_stop_the_others(
 ) -> None:
     mixed = {"wrong": mse_published_broadcast, "vectorized": mse_vectorized}
     monkeypatch.setattr("lossproof.cli.CATALOG", {"mse": Loss(**{**vars(small_mse), "variants": mixed})})
-    result = _invoke("verify", "mse", "--dtype", "float32", "--examples", "5")
+    result = _invoke("verify", "mse", "--dtype", "float32", "--examples", "10")
     assert result.exit_code == 1
     lines = {
         line.split()[1]: line.split()[2] for line in result.stdout.splitlines() if "mse " in line[:5]
@@ -139,7 +150,7 @@ def test_interrupt_keeps_what_is_done(small_mse: Loss, monkeypatch: pytest.Monke
         raise Interrupted({})
 
     monkeypatch.setattr("lossproof.choosing.interleaved", stopped)
-    result = _invoke("choose", "mse", "--size", "1000", "--threads", "1")
+    result = _invoke("choose", "mse", "--size", "2000", "--threads", "1")
     assert result.exit_code == 130
     assert "correct" in result.stdout
     assert "interrupted" in result.stdout
