@@ -1,15 +1,19 @@
-"""Cases: drawn once by Hypothesis for all laws and implementations, and shrunk where a law breaks."""
+"""Cases: drawn once by Hypothesis for all laws and implementations, shrunk where a law breaks, and kept
+for the next time."""
 
 import contextlib
 import math
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 
 import hypothesis
 import numpy as np
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase, ReadOnlyDatabase
 
+from lossproof import cache
 from lossproof.loss import Loss
 from properties.case import Case, rounded, take_rows
 
@@ -24,19 +28,51 @@ QUIET = settings(
 )
 
 
+def _search(
+    loss: Loss,
+    dtype: str,
+    examples: int,
+    seed: int,
+    phases: list[Phase],
+    database: ExampleDatabase | None,
+    visit: Callable[[Case], object],
+) -> None:
+    """Draw cases for a visitor. The database knows them by this very test, whoever visits."""
+
+    @settings(QUIET, max_examples=examples, phases=phases, database=database)
+    @hypothesis.seed(seed)  # below the settings, whose database it would take away
+    @hypothesis.given(loss.cases(dtype))
+    def search(case: Case) -> None:
+        visit(case)
+
+    search()
+
+
 @lru_cache(maxsize=64)
 def generated(loss: Loss, dtype: str, examples: int, seed: int) -> tuple[Case, ...]:
     """The cases of a loss: drawn once, shared by all laws and implementations."""
     cases: list[Case] = []
-
-    @hypothesis.seed(seed)
-    @settings(QUIET, max_examples=examples, phases=[Phase.generate])
-    @hypothesis.given(loss.cases(dtype))
-    def draw(case: Case) -> None:
-        cases.append(case)
-
-    draw()
+    _search(loss, dtype, examples, seed, [Phase.generate], None, cases.append)
     return tuple(cases)
+
+
+def _failures(loss: Loss, dtype: str, implementation: str) -> Path:
+    """Where the failures of an implementation are kept, in a folder for each law.
+
+    Hypothesis' own database holds the choices that led to a case, not the case: so it can hold any
+    option, and what the loss no longer generates drops out by itself.
+    """
+    return cache.folder() / "failures" / loss.name / implementation / dtype
+
+
+def failed_before(loss: Loss, dtype: str, implementation: str, most: int = 3) -> tuple[Case, ...]:
+    """Cases that broke a law in earlier verifications of an implementation, the smallest of each law."""
+    cases: list[Case] = []
+    folder = _failures(loss, dtype, implementation)
+    for law in sorted(folder.iterdir()) if folder.is_dir() else ():
+        kept = ReadOnlyDatabase(DirectoryBasedExampleDatabase(law))
+        _search(loss, dtype, most, 0, [Phase.reuse], kept, cases.append)
+    return tuple(dict.fromkeys(cases))
 
 
 def large(loss: Loss, dtype: str, seed: int) -> Case:
@@ -55,20 +91,24 @@ class _OutOfTime(BaseException):
 
 
 def shrunk(
-    loss: Loss, dtype: str, examples: int, seed: int, first: Case, breaks: Callable[[Case], bool]
+    loss: Loss,
+    dtype: str,
+    examples: int,
+    seed: int,
+    first: Case,
+    breaks: Callable[[Case], bool],
+    kept_as: tuple[str, str],
 ) -> Case:
     """The smallest case that Hypothesis finds to break a law, within a time limit.
 
     It draws the same cases as :func:`generated`, so it meets ``first`` again. An implementation
-    that breaks the law only now and then stays with the last case that did.
+    that breaks the law only now and then stays with the last case that did. What breaks it is kept for
+    the implementation and law of ``kept_as`` (:func:`failed_before`).
     """
     best = first
     deadline = time.monotonic() + SHRINKING_SECONDS
 
-    @hypothesis.seed(seed)
-    @settings(QUIET, max_examples=examples, phases=[Phase.generate, Phase.shrink])
-    @hypothesis.given(loss.cases(dtype))
-    def search(case: Case) -> None:
+    def visit(case: Case) -> None:
         nonlocal best
         if time.monotonic() > deadline:
             raise _OutOfTime
@@ -76,8 +116,11 @@ def shrunk(
             best = case
             raise _StillBroken
 
+    implementation, law = kept_as
+    kept = DirectoryBasedExampleDatabase(_failures(loss, dtype, implementation) / law)
     with contextlib.suppress(_StillBroken, _OutOfTime, hypothesis.errors.Flaky):
-        search()
+        phases = [Phase.reuse, Phase.generate, Phase.shrink]
+        _search(loss, dtype, examples, seed, phases, kept, visit)
     return best
 
 
