@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from lossproof.layout import WIDTH, laid_out
 from lossproof.trial import Call, Died, Raised, TorchTrial, tracked
 from properties.case import Array
 from properties.trial import BUDGETS, Broken
 
 MODULES = ("os", "random", "sys", "tempfile")
 """What an assertion may need, beside NumPy."""
-WIDTH = 105
 
 LAYOUT_CODE = {
     "contiguous": "{}",
@@ -47,7 +47,7 @@ def program(trial: TorchTrial, law: str, statement: str, failure: Broken | Raise
             f"The law {law}: {statement}", WIDTH, initial_indent="# ", subsequent_indent="# "
         ),
     ]
-    return "\n".join([*head, body, ""])
+    return "\n".join([*laid_out("\n".join(head).splitlines(), lines), ""])
 
 
 def _title(trial: TorchTrial, failure: Exception) -> str:
@@ -151,15 +151,18 @@ def _call(trial: TorchTrial, number: int, call: Call, mentioned: str) -> list[st
     if call.autocast:
         kind = trial.device.partition(":")[0]
         lines += [f'with torch.autocast("{kind}", torch.bfloat16):']
+    gradients = _gradient_lines(trial, number, call, mentioned) if call.backward else []
+    spoken = re.search(rf"\b{result}\b", " ".join([mentioned, *gradients]))
+    only_value = f"value_{number}" in mentioned and not spoken
+    if only_value:
+        code = code.replace(result, f"value_{number}", 1) + ".detach().double()"
     lines += [f"    {code}" if call.autocast else code]
     if "items_of" in mentioned:
         names = ", ".join(tracked(trial.loss.arguments_of(call.case), call.track))
         lines += [f"items_of = lambda {names}: {code.partition(' = ')[2]}"]
-    if f"value_{number}" in mentioned:
+    if f"value_{number}" in mentioned and not only_value:
         lines.append(f"value_{number} = {result}.detach().double()")
-    if call.backward:
-        lines += _gradient_lines(trial, number, call, mentioned)
-    return lines
+    return lines + gradients
 
 
 def _gradient_lines(trial: TorchTrial, number: int, call: Call, mentioned: str) -> list[str]:
