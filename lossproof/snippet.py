@@ -200,13 +200,19 @@ def _judgement(failure: Broken) -> list[str]:
     error = {"==": "(got - wanted).abs()", "<=": "got - wanted", ">=": "wanted - got"}
     note = f"  # {wanted.meaning}" if wanted.meaning else ""
     return [
-        f"got = torch.as_tensor({got.expression}, dtype=torch.float64)",
-        f"wanted = torch.as_tensor({wanted.expression}, dtype=torch.float64){note}",
+        f"got = {_as_tensor(got.expression)}",
+        f"wanted = {_as_tensor(wanted.expression)}{note}",
         f"allowed = torch.tensor({_numbers(_one_if_same(allowed))}, dtype=torch.float64)",
         'print("got", got, "wanted", wanted, "allowed error", allowed, sep="\\n")',
         f"error = torch.where(got == wanted, 0.0, {error[failure.relation]})",
         _assertion("(error <= allowed).all()", failure.reason),
     ]
+
+
+def _as_tensor(expression: str) -> str:
+    """Code of a tensor in double precision; a literal is one already."""
+    literal = re.fullmatch(r"torch\.tensor\([^()]*, dtype=torch\.float64\)", expression)
+    return expression if literal else f"torch.as_tensor({expression}, dtype=torch.float64)"
 
 
 def _assertion(condition: str, reason: str) -> str:
