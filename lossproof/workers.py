@@ -57,8 +57,8 @@ class Limits:
         gibibytes: of resident memory of the process. The parent looks every 50 ms.
     """
 
-    seconds: float = 600.0
-    gibibytes: float = max(2.0, psutil.virtual_memory().total / GIB / (cores() + 1))
+    seconds: float = 1200.0
+    gibibytes: float = round(max(2.0, psutil.virtual_memory().total / GIB / (cores() + 1)), 1)
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,9 @@ class _Worker:
     """One process, started when it is first needed and again after it was lost."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
-        self.log, self.limits = path.with_suffix(".log"), limits
-        self.log.touch()
+        self.output, self.log = path.with_suffix(".out"), path.with_suffix(".log")
         path.touch()
-        self.path, self.notes = path, Notes(path)
+        self.path, self.notes, self.limits = path, Notes(path), limits
         self.job: Job | None = None
         self.loss = ""
         self.executor: ProcessPoolExecutor | None = None
@@ -153,7 +152,7 @@ class _Worker:
 
     def _launch(self) -> None:
         context = multiprocessing.get_context("spawn")
-        arguments = (str(self.path), str(self.log))
+        arguments = (str(self.path), str(self.output), str(self.log))
         before = set(multiprocessing.active_children())
         self.executor = ProcessPoolExecutor(1, context, _prepare, arguments)
         with _unseen_main(), _held_interrupt():
@@ -167,6 +166,8 @@ class _Worker:
         if verdict is None:
             return None
         self.job = None
+        if self._held() > self.limits.gibibytes * GIB / 2:  # which is not the next one's
+            self.stop()
         return job, verdict
 
     def _verdict(self, job: Job, report: Report) -> Verdict | None:
@@ -179,11 +180,15 @@ class _Worker:
             report(f"verify {job.loss} {job.variant}", done, total)
         if time.monotonic() - self.started > self.limits.seconds:
             return self._stopped(job, f"no answer within {self.limits.seconds:g} s (killed)")
-        with suppress(psutil.NoSuchProcess):
-            held = psutil.Process(self.process.pid).memory_info().rss
-            if held > self.limits.gibibytes * GIB:
-                return self._stopped(job, f"held more than {self.limits.gibibytes:.3g} GiB (killed)")
+        if self._held() > self.limits.gibibytes * GIB:
+            return self._stopped(job, f"held more than {self.limits.gibibytes:.3g} GiB (killed)")
         return None
+
+    def _held(self) -> int:
+        """Bytes of resident memory."""
+        with suppress(psutil.NoSuchProcess):
+            return int(psutil.Process(self.process.pid).memory_info().rss)
+        return 0
 
     def _answer(self, job: Job) -> Verdict:
         error = self.future.exception()
@@ -191,9 +196,11 @@ class _Worker:
             return self.future.result()
         if isinstance(error, BrokenProcessPool):
             if self.ready.exception() is not None:
-                last = self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
+                last = ""
+                if self.log.exists():
+                    last = self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
                 raise RuntimeError(f"a worker process could not start\n{last}") from error
-            self.process.join()
+            self.process.join(5)
             return self._stopped(job, f"the process died: {_cause(self.process.exitcode)}")
         if isinstance(error, Exception):
             raise error  # ours
@@ -270,13 +277,12 @@ def _held_interrupt() -> Iterator[None]:
 _notes: Notes
 
 
-def _prepare(notes: str, log: str) -> None:
+def _prepare(notes: str, output: str, log: str) -> None:
     """Make a process ready: quiet, one thread of its own, gone when its parent is."""
     global _notes
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    written = os.open(log, os.O_WRONLY | os.O_APPEND)
-    os.dup2(written, 1)
-    os.dup2(written, 2)
+    for descriptor, path in ((1, output), (2, log)):  # apart, since only what goes to 1 is a trace
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND), descriptor)
     os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
     torch.set_num_threads(1)
     _notes = Notes(Path(notes))
