@@ -1,4 +1,5 @@
-"""Cases: drawn once by Hypothesis for all laws and implementations, and shrunk where a law breaks."""
+"""Cases: drawn once by Hypothesis for all laws and implementations, shrunk where a law breaks, and kept
+for the next time."""
 
 import contextlib
 import math
@@ -6,11 +7,14 @@ import time
 import zlib
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 
 import hypothesis
 import numpy as np
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase, ReadOnlyDatabase
 
+from lossproof import cache
 from lossproof.loss import Loss
 from properties.case import Case, rounded, take_rows
 
@@ -27,6 +31,30 @@ QUIET = settings(
 )
 
 
+def _search(
+    loss: Loss,
+    dtype: str,
+    seed: int,
+    number: int,
+    phases: list[Phase],
+    database: ExampleDatabase | None,
+    visit: Callable[[Case], object],
+) -> None:
+    """Draw a batch of cases for a visitor. The database knows them by this very test, whoever visits.
+
+    Hypothesis makes new examples from those before, so that a long run can stay with one option for a
+    hundred of them: a batch has a seed of its own, and so has a dtype.
+    """
+
+    @settings(QUIET, max_examples=BATCH, phases=phases, database=database)
+    @hypothesis.seed(zlib.crc32(f"{seed} {dtype} {number}".encode()))  # below the settings, whose
+    @hypothesis.given(loss.cases(dtype))  # database it would take away
+    def search(case: Case) -> None:
+        visit(case)
+
+    search()
+
+
 def generated(loss: Loss, dtype: str, examples: int, seed: int) -> tuple[Case, ...]:
     """The cases of a loss: drawn once, shared by all laws and implementations.
 
@@ -41,30 +69,29 @@ def generated(loss: Loss, dtype: str, examples: int, seed: int) -> tuple[Case, .
 
 @lru_cache(maxsize=1000)
 def _batch(loss: Loss, dtype: str, seed: int, number: int) -> tuple[Case, ...]:
-    """Some of the cases. Hypothesis makes new examples from those before, so that a long run can stay
-    with one option for a hundred of them; a batch has a seed of its own, and so has a dtype."""
+    """Some of the cases."""
     cases: list[Case] = []
-
-    @_search(loss, dtype, seed, number, Phase.generate)
-    def draw(case: Case) -> None:
-        cases.append(case)
-
-    draw()
+    _search(loss, dtype, seed, number, [Phase.generate], None, cases.append)
     return tuple(cases)
 
 
-def _search(
-    loss: Loss, dtype: str, seed: int, number: int, *phases: Phase
-) -> Callable[[Callable[[Case], None]], Callable[[], None]]:
-    """Makes a function of a case one that Hypothesis calls with the cases of a batch."""
+def _failures(loss: Loss, dtype: str, implementation: str) -> Path:
+    """Where the failures of an implementation are kept, in a folder for each law.
 
-    def decorate(function: Callable[[Case], None]) -> Callable[[], None]:
-        given = hypothesis.given(loss.cases(dtype))(function)
-        limited = settings(QUIET, max_examples=BATCH, phases=phases)(given)
-        own_seed = zlib.crc32(f"{seed} {dtype} {number}".encode())
-        return hypothesis.seed(own_seed)(limited)
+    Hypothesis' own database holds the choices that led to a case, not the case: so it can hold any
+    option, and what the loss no longer generates drops out by itself.
+    """
+    return cache.folder() / "failures" / loss.name / implementation / dtype
 
-    return decorate
+
+def failed_before(loss: Loss, dtype: str, implementation: str, most: int = 3) -> tuple[Case, ...]:
+    """Cases that broke a law in earlier verifications of an implementation, the smallest of each law."""
+    cases: list[Case] = []
+    folder = _failures(loss, dtype, implementation)
+    for law in sorted(folder.iterdir()) if folder.is_dir() else ():
+        kept = ReadOnlyDatabase(DirectoryBasedExampleDatabase(law))
+        _search(loss, dtype, 0, 0, [Phase.reuse], kept, cases.append)
+    return tuple(dict.fromkeys(cases))[:most]
 
 
 def large(loss: Loss, dtype: str, seed: int) -> Case:
@@ -83,20 +110,26 @@ class _OutOfTime(BaseException):
 
 
 def shrunk(
-    loss: Loss, dtype: str, examples: int, seed: int, first: Case, breaks: Callable[[Case], bool]
+    loss: Loss,
+    dtype: str,
+    examples: int,
+    seed: int,
+    first: Case,
+    breaks: Callable[[Case], bool],
+    kept_as: tuple[str, str],
 ) -> Case:
     """The smallest case that Hypothesis finds to break a law, within a time limit.
 
     It draws the batch of cases again that ``first`` is from, so it meets it again. An implementation
-    that breaks the law only now and then stays with the last case that did.
+    that breaks the law only now and then stays with the last case that did. What breaks it is kept for
+    the implementation and law of ``kept_as`` (:func:`failed_before`).
     """
     best = first
     deadline = time.monotonic() + SHRINKING_SECONDS
     batches = range(math.ceil(max(examples, DRAWN) / BATCH))
-    number = next(n for n in batches if first in _batch(loss, dtype, seed, n))
+    number = next((n for n in batches if first in _batch(loss, dtype, seed, n)), 0)
 
-    @_search(loss, dtype, seed, number, Phase.generate, Phase.shrink)
-    def search(case: Case) -> None:
+    def visit(case: Case) -> None:
         nonlocal best
         if time.monotonic() > deadline:
             raise _OutOfTime
@@ -104,8 +137,11 @@ def shrunk(
             best = case
             raise _StillBroken
 
+    implementation, law = kept_as
+    kept = DirectoryBasedExampleDatabase(_failures(loss, dtype, implementation) / law)
     with contextlib.suppress(_StillBroken, _OutOfTime, hypothesis.errors.Flaky):
-        search()
+        phases = [Phase.reuse, Phase.generate, Phase.shrink]
+        _search(loss, dtype, seed, number, phases, kept, visit)
     return best
 
 

@@ -2,31 +2,32 @@
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from lossproof import report
 from lossproof.cache import plain
 from lossproof.catalog import CATALOG
 from lossproof.choosing import (
     Choice,
-    cached_verdict,
     choose_for,
     default_workloads,
-    verdicts_of,
     workload_of_size,
 )
 from lossproof.inputs import load_workload
 from lossproof.lookup import find, require_device
 from lossproof.loss import Loss
 from lossproof.machine import environment
+from lossproof.programs import replay, write_programs
 from lossproof.verdict import Verdict
+from lossproof.verdicts import verdicts_on
+from lossproof.workers import Limits, Report
 from properties.case import DTYPES, Workload
 
 BAD_USAGE, WRONG, INTERRUPTED = 2, 1, 130
@@ -43,6 +44,13 @@ Losses = Annotated[list[str] | None, typer.Argument(metavar="[LOSS]...", help="d
 Device = Annotated[str, typer.Option(help="cpu, cuda or another accelerator of this machine")]
 Json = Annotated[Path | None, typer.Option("--json", help="write everything to this file")]
 Examples = Annotated[int, typer.Option(min=1, help="generated cases for each dtype")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="worker processes; default: one for each core")]
+TimeLimit = Annotated[
+    float, typer.Option(min=0.1, help="seconds that one verification or program may take")
+]
+MemoryLimit = Annotated[
+    float, typer.Option(min=0.1, help="GiB of resident memory that one worker may hold")
+]
 
 
 def main() -> None:
@@ -73,27 +81,32 @@ def verify(
     examples: Examples = 100,
     seed: Annotated[int, typer.Option(help="of the generated cases")] = 0,
     json_file: Json = None,
+    jobs: Jobs = None,
+    time_limit: TimeLimit = Limits.seconds,
+    memory_limit: MemoryLimit = Limits.gibibytes,
+    programs: Annotated[
+        Path | None, typer.Option(help="write each finding's program to this folder")
+    ] = None,
+    replays: Annotated[
+        list[Path] | None, typer.Option("--replay", help="only run this program of a finding again")
+    ] = None,
 ) -> None:
     """Check every variant against the oracle and the laws; exit 1 if something is wrong.
 
-    Without --variant the published defects are checked as well: each must be rejected.
+    Without --variant the published defects are checked as well: each must be rejected. Each runs in a
+    worker process: one that hangs, crashes or eats memory is an error, and the others go on.
     """
+    limits = Limits(time_limit, memory_limit)
+    if replays:
+        _replay(replays, limits)
     with _usage():
         rows = _losses(losses)
         names = [find("dtype", name, DTYPES).name for name in dtype or DTYPES]
         require_device(device)
         asked = _implementations(rows, variant)
     out = report.console()
-    verdicts: dict[tuple[str, str], Verdict] = {}
-    stopped = False
-    try:
-        with _progress() as shown:
-            for loss, name in asked:
-                step = _step(shown, f"{loss.name} {name}")
-                verdict = cached_verdict(loss, name, device, names, examples, seed, step)
-                verdicts[loss.name, name] = verdict
-    except KeyboardInterrupt:
-        stopped = True
+    options: dict[str, Any] = {"jobs": jobs, "limits": limits}
+    verdicts, stopped = _verdicts(asked, device, names, examples, seed, **options)
     defects = {key: verdict for key, verdict in verdicts.items() if _is_defect(key)}
     variants = {key: verdict for key, verdict in verdicts.items() if not _is_defect(key)}
     expected = variant is None
@@ -106,6 +119,10 @@ def verify(
         out.print(f"\n{key[0]} {key[1]}: {verdicts[key].outcome}", style="red")
         out.print(report.findings_text(verdicts[key]), markup=False, highlight=False, soft_wrap=True)
     _write(json_file, {"environment": environment(device), "verdicts": _listed(verdicts)})
+    if programs is not None:
+        with _usage():
+            written = write_programs(programs, verdicts)
+        errors.print(f"{len(written)} programs of findings in {programs}", highlight=False)
     if stopped:
         errors.print(f"interrupted: {len(verdicts)} of {len(asked)} verdicts are kept", style="yellow")
         raise typer.Exit(INTERRUPTED)
@@ -126,30 +143,31 @@ def choose(
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="of torch; default: torch's own")] = None,
     json_file: Json = None,
+    jobs: Jobs = None,
+    time_limit: TimeLimit = Limits.seconds,
+    memory_limit: MemoryLimit = Limits.gibibytes,
 ) -> None:
-    """Verify every variant, time the correct ones, and name the fastest."""
+    """Verify every variant, time the correct ones, and name the fastest.
+
+    All are verified first, in worker processes; then nothing else runs beside what is timed.
+    """
     with _usage():
         rows = _losses(losses)
         find("dtype", dtype, DTYPES)
         require_device(device)
         if inputs is not None and (size or len(losses or []) != 1):
             raise ValueError("inputs: expected exactly one loss and no --size beside a file")
-        jobs = [(row, workload) for row in rows for workload in _workloads(row, size, inputs, device)]
+        work = [(row, workload) for row in rows for workload in _workloads(row, size, inputs, device)]
     out = report.console()
     choices: list[Choice] = []
-    stopped = False
+    asked = [(row, name) for row in rows for name in row.variants]
+    limits = Limits(time_limit, memory_limit)
+    verdicts, stopped = _verdicts(asked, device, [dtype], jobs=jobs, limits=limits)
     try:
-        for row, workload in jobs:
+        for row, workload in () if stopped else work:
             with _progress() as shown:
-                seen: dict[str, Callable[[int, int], None]] = {}
-
-                def tell(what: str, done: int, total: int, shown: Any = shown, seen: Any = seen) -> None:
-                    if what not in seen:
-                        seen[what] = _step(shown, what)
-                    seen[what](done, total)
-
-                verdicts = verdicts_of(row, device, dtype, report=tell)
-                choice = choose_for(row, workload, verdicts, device, dtype, threads, tell)
+                known = {name: verdicts[row.name, name] for name in row.variants}
+                choice = choose_for(row, workload, known, device, dtype, threads, _teller(shown))
             choices.append(choice)
             out.print(report.choice_report(choice))
             if choice.interrupted:
@@ -231,6 +249,45 @@ def _progress() -> Progress:
     return Progress(*columns, console=errors, transient=True)
 
 
-def _step(shown: Progress, what: str) -> Callable[[int, int], None]:
-    task = shown.add_task(what, total=None)
-    return lambda done, total: shown.update(task, completed=done, total=total)
+def _teller(shown: Progress) -> Report:
+    """Shows a bar for each thing that is being done, until it is done."""
+    bars: dict[str, TaskID] = {}
+
+    def tell(what: str, done: int, total: int) -> None:
+        if what not in bars:
+            bars[what] = shown.add_task(what, total=None)
+        shown.update(bars[what], completed=done, total=total, visible=done < total)
+
+    return tell
+
+
+def _verdicts(
+    asked: list[tuple[Loss, str]], device: str, dtypes: list[str], *numbers: int, **options: Any
+) -> tuple[dict[tuple[str, str], Verdict], bool]:
+    """The verdicts in the order that was asked for, and whether Ctrl-C cut them short."""
+    found: dict[tuple[str, str], Verdict] = {}
+    stopped = False
+    try:
+        with _progress() as shown:
+            tell = _teller(shown)
+            coming = verdicts_on(asked, device, dtypes, *numbers, report=tell, **options)
+            with closing(coming):
+                for key, verdict in coming:
+                    found[key] = verdict
+                    tell("verdicts", len(found), len(asked))
+    except KeyboardInterrupt:
+        stopped = True
+    order = [(loss.name, name) for loss, name in asked]
+    return {key: found[key] for key in order if key in found}, stopped
+
+
+def _replay(programs: list[Path], limits: Limits) -> None:
+    """Run programs again, each in a process of its own; exit 1 if one still fails."""
+    with _usage():
+        results = {program: replay(program, limits) for program in programs}
+    out = report.console()
+    for program, (passed, output) in results.items():
+        out.print(f"{program}: {'passes now' if passed else 'still fails'}", highlight=False)
+        if not passed:
+            out.print(output, markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if all(passed for passed, _ in results.values()) else WRONG)

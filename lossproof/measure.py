@@ -2,7 +2,8 @@
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +106,12 @@ class Batch:
         tensors = {n: t[:count] if n in batched else t for n, t in self.tensors.items()}
         return Batch(self.loss, self.case, tensors, self.device)
 
+    def refill(self, case: Case) -> None:
+        """Put the numbers of another case of the same shapes into the very memory."""
+        dtype = next(t.dtype for t in self.tensors.values() if t.is_floating_point())
+        for name, tensor in tensors_of(self.loss, case, dtype, self.device).items():
+            self.tensors[name].copy_(tensor)
+
     def runner(self, function: Variant, backward: bool) -> Callable[[], Any]:
         """A call without arguments that does one pass, and returns the loss and its gradients."""
         tensors = {name: tensor.detach() for name, tensor in self.tensors.items()}
@@ -125,17 +132,24 @@ def copy_runner(count: int, device: str) -> Callable[[], Any]:
     return lambda: target.copy_(source)
 
 
-def seconds(run: Callable[[], Any], number: int, threads: int) -> float:
-    """Mean seconds a call, with this many torch threads; torch's clock waits for the device."""
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """This many torch threads, for a while."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def seconds(run: Callable[[], Any], number: int, threads: int) -> float:
+    """Mean seconds a call, with this many torch threads; torch's clock waits for the device."""
+    with torch_threads(threads):
         start = timer()
         for _ in range(number):
             run()
         return (timer() - start) / number
-    finally:
-        torch.set_num_threads(before)
 
 
 def estimate(function: Variant, batch: Batch, backward: bool, threads: int) -> float:

@@ -63,11 +63,11 @@ def recheck(
         used_gradient = 0.0
     fault = ""
     if used > BUDGETS:
-        fault = f"items off by {used:.3g} budgets on this batch"
+        fault = f"items off by {used:.3g} budgets"
     elif used_gradient > BUDGETS:
-        fault = f"gradient to {batch.learned[0]} off by {used_gradient:.3g} budgets on this batch"
+        fault = f"gradient to {batch.learned[0]} off by {used_gradient:.3g} budgets"
     elif not all(_mean_agrees(float(mean.detach()), items, divisor, facts) for mean in means):
-        fault = "the mean is not the mean of the items on this batch"
+        fault = "the mean is not the mean of the items"
     ulps = np.abs(got - truth.value) / spacing_at(np.maximum(np.abs(truth.value), 1), dtype)
     return Recheck(max(used, used_gradient), float(np.max(ulps, initial=0)), fault)
 

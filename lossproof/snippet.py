@@ -9,9 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from lossproof.trial import Call, Raised, TorchTrial, tracked
+from lossproof.layout import WIDTH, laid_out
+from lossproof.trial import Call, Died, Raised, TorchTrial, tracked
 from properties.case import Array
 from properties.trial import BUDGETS, Broken
+
+MODULES = ("os", "random", "sys", "tempfile")
+"""What an assertion may need, beside NumPy."""
 
 LAYOUT_CODE = {
     "contiguous": "{}",
@@ -30,16 +34,26 @@ def program(trial: TorchTrial, law: str, statement: str, failure: Broken | Raise
     lines = _calls(trial, failure) + (_judgement(failure) if isinstance(failure, Broken) else [])
     body = "\n".join(lines)
     head = [
-        f'"""{trial.loss.name} on {trial.dtype}: {failure}."""',
+        f'"""{_title(trial, failure)}"""',
         "",
+        *[f"import {module}" for module in MODULES if re.search(rf"(?<![\w.]){module}\.", body)],
         *(["from math import inf, nan"] if re.search(r"\b(inf|nan)\b", body) else []),
+        *(["import numpy as np"] if re.search(r"\bnp\.", body) else []),
         "import torch",
         *[line for line in _definition(trial.function) if line != "import torch"],
         *[f"from {f.__module__} import {f.__name__}" for f in trial.loss.torch_options.values()],
         "",
-        f"# The law {law}: {statement}",
+        *textwrap.wrap(
+            f"The law {law}: {statement}", WIDTH, initial_indent="# ", subsequent_indent="# "
+        ),
     ]
-    return "\n".join([*head, body, ""])
+    return "\n".join([*laid_out("\n".join(head).splitlines(), lines), ""])
+
+
+def _title(trial: TorchTrial, failure: Exception) -> str:
+    """What is wrong, in a line that may stand between three quotes."""
+    reason = (str(failure).splitlines() or [""])[0].replace("\\", "\\\\").replace('"', "'")
+    return textwrap.shorten(f"{trial.loss.name} on {trial.dtype}: {reason}", WIDTH - 7) + "."
 
 
 def _definition(function: Callable[..., Any]) -> list[str]:
@@ -82,13 +96,25 @@ def _calls(trial: TorchTrial, failure: Broken | Raised) -> list[str]:
         numbered = [pair for pair in numbered if pair[0] in spoken] or numbered[-1:]
     lines: list[str] = []
     previous: dict[str, str] = {}
+    if "backward" in str(failure) or isinstance(failure, Died):
+        mentioned += f" {_gradients(trial, *numbered[-1])}"
+    second = isinstance(failure, Raised) and str(failure).startswith("second derivative")
+    mentioned += " items_of" * second
     for number, call in numbered:
         inputs = _inputs(trial, call)
         changed = {name: code for name, code in inputs.items() if previous.get(name) != code}
         lines += [f"{name} = {code}" for name, code in changed.items()]
         previous = {**previous, **inputs}
-        lines += _call(trial, number, call, mentioned)
-    return lines
+        setup = [failure.setup] if isinstance(failure, Broken) and failure.setup else []
+        lines += setup + _call(trial, number, call, mentioned)
+    names = ", ".join(tracked(trial.arguments, "all"))
+    return lines + [f"torch.autograd.gradgradcheck(items_of, ({names},), fast_mode=True)"] * second
+
+
+def _gradients(trial: TorchTrial, number: int, call: Call) -> str:
+    """The names of all gradients of a call."""
+    names = tracked(trial.loss.arguments_of(call.case), call.track)
+    return " ".join(f"gradient_{number}_{name}" for name in names)
 
 
 def _inputs(trial: TorchTrial, call: Call) -> dict[str, str]:
@@ -125,22 +151,35 @@ def _call(trial: TorchTrial, number: int, call: Call, mentioned: str) -> list[st
     if call.autocast:
         kind = trial.device.partition(":")[0]
         lines += [f'with torch.autocast("{kind}", torch.bfloat16):']
+    gradients = _gradient_lines(trial, number, call, mentioned) if call.backward else []
+    spoken = re.search(rf"\b{result}\b", " ".join([mentioned, *gradients]))
+    only_value = f"value_{number}" in mentioned and not spoken
+    if only_value:
+        code = code.replace(result, f"value_{number}", 1) + ".detach().double()"
     lines += [f"    {code}" if call.autocast else code]
     if "items_of" in mentioned:
         names = ", ".join(tracked(trial.loss.arguments_of(call.case), call.track))
         lines += [f"items_of = lambda {names}: {code.partition(' = ')[2]}"]
-    if f"value_{number}" in mentioned:
+    if f"value_{number}" in mentioned and not only_value:
         lines.append(f"value_{number} = {result}.detach().double()")
-    if call.backward:
-        flow = f"torch.ones_like({result})"
-        if call.reduction == "none":
-            flow = f"torch.tensor({_numbers(trial.upstream(call.case))}).to({result})"
-        for name in tracked(trial.loss.arguments_of(call.case), call.track):
-            gradient = f"gradient_{number}_{name}"
-            if gradient in mentioned:
-                graph = f"{result}, {name}, {flow}, retain_graph=True"
-                lines += [f"({gradient},) = torch.autograd.grad({graph})"]
-                lines += [f"{gradient} = {gradient}.double()"]
+    return lines + gradients
+
+
+def _gradient_lines(trial: TorchTrial, number: int, call: Call, mentioned: str) -> list[str]:
+    """Code of the gradients that are mentioned."""
+    wanted = tracked(trial.loss.arguments_of(call.case), call.track)
+    names = [name for name in wanted if f"gradient_{number}_{name}" in mentioned]
+    if not names:
+        return []
+    result, lines = f"result_{number}", []
+    flow = f"torch.ones_like({result})"
+    if call.reduction == "none":
+        flow = f"torch.tensor({_numbers(trial.upstream(call.case))}).to({result})"
+    if len(flow) > WIDTH // 4:
+        lines, flow = [f"flow_{number} = {flow}"], f"flow_{number}"
+    for name in names:
+        graph = f"{result}, {name}, {flow}, retain_graph=True"
+        lines.append(f"gradient_{number}_{name} = torch.autograd.grad({graph})[0].double()")
     return lines
 
 
@@ -154,20 +193,32 @@ def _judgement(failure: Broken) -> list[str]:
     if failure.assertion == "not 'an exception'":
         return ['raise AssertionError("the call should have been refused")']
     if failure.assertion:
-        return [f"assert {failure.assertion}, {failure.reason!r}"]
+        return [_assertion(failure.assertion, failure.reason)]
     got, wanted = failure.got, failure.wanted
     allowed = BUDGETS * (got.budget + wanted.budget) + got.rounding + wanted.rounding
     allowed = np.where(got.overflow | wanted.overflow, np.inf, allowed)
     error = {"==": "(got - wanted).abs()", "<=": "got - wanted", ">=": "wanted - got"}
     note = f"  # {wanted.meaning}" if wanted.meaning else ""
     return [
-        f"got = torch.as_tensor({got.expression}, dtype=torch.float64)",
-        f"wanted = torch.as_tensor({wanted.expression}, dtype=torch.float64){note}",
+        f"got = {_as_tensor(got.expression)}",
+        f"wanted = {_as_tensor(wanted.expression)}{note}",
         f"allowed = torch.tensor({_numbers(_one_if_same(allowed))}, dtype=torch.float64)",
         'print("got", got, "wanted", wanted, "allowed error", allowed, sep="\\n")',
         f"error = torch.where(got == wanted, 0.0, {error[failure.relation]})",
-        f"assert (error <= allowed).all(), {failure.reason!r}",
+        _assertion("(error <= allowed).all()", failure.reason),
     ]
+
+
+def _as_tensor(expression: str) -> str:
+    """Code of a tensor in double precision; a literal is one already."""
+    literal = re.fullmatch(r"torch\.tensor\([^()]*, dtype=torch\.float64\)", expression)
+    return expression if literal else f"torch.as_tensor({expression}, dtype=torch.float64)"
+
+
+def _assertion(condition: str, reason: str) -> str:
+    """With the reason where it fits; the program begins with it anyway."""
+    line = f"assert {condition}, {reason!r}"
+    return line if len(line) <= WIDTH else f"assert {condition}"
 
 
 def _one_if_same(array: Array) -> Array:

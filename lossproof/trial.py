@@ -1,5 +1,6 @@
 """A trial of one implementation on one case: the bridge between NumPy laws and PyTorch code."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,9 @@ from torch.autograd.gradcheck import GradcheckError
 
 from lossproof import tolerance
 from lossproof.loss import Loss
+from lossproof.traces import Watched, states_of
 from properties.case import DTYPES, Argument, Array, Case
-from properties.trial import BUDGETS, Broken, Facts, Measured, NotApplicable
+from properties.trial import BUDGETS, Broken, Facts, Measured, NotApplicable, Trace
 
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 LAYOUTS: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -25,10 +27,16 @@ LAYOUTS: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 NO_SECOND_DERIVATIVE = ("does not currently support double backward", "donated buffer")
 """How torch.compile says that it has none, depending on what the graph keeps."""
+THEIRS = (Exception, SystemExit)
+"""What an implementation may raise; a KeyboardInterrupt is a person's."""
 
 
 class Raised(Exception):
     """The implementation raised; the original is the cause."""
+
+
+class Died(Raised):
+    """A worker hung, crashed or ate memory in the call."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,13 @@ class TorchTrial:
     """The laws' view (:class:`properties.trial.Trial`) of a PyTorch function."""
 
     def __init__(
-        self, function: Callable[..., Any], loss: Loss, case: Case, dtype: str, device: str = "cpu"
+        self,
+        function: Callable[..., Any],
+        loss: Loss,
+        case: Case,
+        dtype: str,
+        device: str = "cpu",
+        announce: Callable[[Call], object] = lambda call: None,
     ) -> None:
         self.function, self.loss, self.case = function, loss, case
         self.dtype, self.device = dtype, device
@@ -86,7 +100,10 @@ class TorchTrial:
         self.calls: list[Call] = []
         self.reported: list[Exception] = []
         """Failures that a finding tells of already."""
+        self._announce = announce
+        self._states = states_of(device)
         self._kept: dict[Call, Outcome | Exception] = {}
+        self._traces: dict[Call, list[Trace]] = {}
 
     # What laws ask
 
@@ -137,12 +154,18 @@ class TorchTrial:
         call = Call(case or self.case, reduction, "contiguous", "all", backward=case is None)
         return self._outcome(call, keep=case is None).facts
 
+    def traces(self, *, reduction: str = "none") -> list[Trace]:
+        call = Call(self.case, reduction, "contiguous", "all", backward=True)
+        with contextlib.suppress(Raised, Broken):
+            self._outcome(call, keep=True)
+        return self._traces[call]
+
     def divisor(self, case: Case | None = None) -> float:
         return tolerance.divisor_of(self.loss, case or self.case)
 
     def second_derivative_fault(self) -> str:
         call = Call(self.case, "none", "contiguous", "all", backward=True)
-        self.calls.append(call)
+        self._begin(call)
         dtype = getattr(torch, self.dtype)
         inputs = tensors_of(self.loss, self.case, dtype, self.device)
         names = tracked(self.arguments, "all")
@@ -150,7 +173,8 @@ class TorchTrial:
         def items(*tensors: torch.Tensor) -> Any:
             given = {**inputs, **dict(zip(names, tensors, strict=True))}
             positional, options = self.loss.torch_call(self.case, given)
-            return self.function(*positional, **options, reduction="none")
+            with Watched(self._states):
+                return self.function(*positional, **options, reduction="none")
 
         try:
             torch.autograd.gradgradcheck(
@@ -158,7 +182,7 @@ class TorchTrial:
             )
         except GradcheckError as error:
             return str(error).strip().splitlines()[0]
-        except Exception as error:
+        except THEIRS as error:
             if any(words in str(error) for words in NO_SECOND_DERIVATIVE):
                 raise NotApplicable from error
             raise Raised(f"second derivative: {type(error).__name__}: {error}") from error
@@ -166,7 +190,8 @@ class TorchTrial:
 
     def refuses(self, case: Case) -> bool:
         try:
-            self._invoke(Call(case, "none", "contiguous", "none", backward=False))
+            with Watched(self._states):
+                self._invoke(Call(case, "none", "contiguous", "none", backward=False))
         except Raised:
             return True
         return False
@@ -217,25 +242,38 @@ class TorchTrial:
             self._kept[call] = outcome
         return outcome
 
+    def _begin(self, call: Call) -> None:
+        self.calls.append(call)
+        self._announce(call)
+
     def _invoke(self, call: Call) -> tuple[Any, dict[str, torch.Tensor], dict[str, torch.Tensor]]:
         """The bare result, the inputs, and what they held before."""
-        self.calls.append(call)
+        self._begin(call)
         dtype = getattr(torch, self.dtype)
         inputs = tensors_of(self.loss, call.case, dtype, self.device, call.layout)
         before = {name: tensor.clone() for name, tensor in inputs.items()}
         for argument in tracked(self.loss.arguments_of(call.case), call.track):
             inputs[argument].requires_grad_()
         tensors, options = self.loss.torch_call(call.case, inputs)
-        under = torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=call.autocast)
+        kind = self.device.partition(":")[0]
+        under = torch.autocast(kind, torch.bfloat16) if call.autocast else contextlib.nullcontext()
         try:
             with under:
                 result = self.function(*tensors, **options, reduction=call.reduction)
-        except Exception as error:
+        except THEIRS as error:
             raise Raised(f"{type(error).__name__}: {error}") from error
         return result, inputs, before
 
     def _run(self, call: Call) -> Outcome:
+        watched = Watched(self._states)
+        self._traces[call] = watched.traces
+        with watched:
+            return self._watched(call, watched)
+
+    def _watched(self, call: Call, watched: Watched) -> Outcome:
         result, inputs, before = self._invoke(call)
+        if call.backward:
+            watched.check("in its backward ")
         name = f"result_{len(self.calls)}"
         if not isinstance(result, torch.Tensor):
             reason = f"the result is {type(result).__name__}, not a tensor"
@@ -273,7 +311,7 @@ class TorchTrial:
         try:
             asked = [inputs[argument] for argument in wanted]
             found = torch.autograd.grad(result, asked, flow, allow_unused=True)
-        except Exception as error:
+        except THEIRS as error:
             raise Raised(f"backward: {type(error).__name__}: {error}") from error
         return {
             argument: np.zeros(call.case[argument].shape) if gradient is None else to_array(gradient)

@@ -9,6 +9,11 @@ from properties.case import Array
 
 Outcome = Literal["correct", "wrong", "error", "unsupported"]
 
+SURVIVES = "survives"
+"""The law of what only a worker's parent can see: hanging, crashing and eating memory."""
+MISCONDUCT = ("leaves_no_trace", SURVIVES)
+"""Laws about what a call does to the process that it runs in: breaking them is an error."""
+
 
 def _array(kept: Any) -> Array | None:
     """Numbers as the cache holds them: nested lists, infinities as words."""
@@ -58,7 +63,8 @@ class Verdict:
 
     Attributes:
         loss, device: what was asked.
-        outcome: correct, wrong, error (it raised where it should not) or unsupported.
+        outcome: correct, wrong, error (it raised where it should not, or did something to the
+            process that it ran in) or unsupported.
         findings: one for each broken law, on the first dtype that broke it.
         budgets: by dtype, the largest error seen, in budgets; right is at most 8.
         ulps: by dtype, the largest error of an item, in units in the last place (of 1 at least).

@@ -2,21 +2,22 @@
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from lossproof.cases import generated, halved, large, shrunk
+from lossproof.cases import failed_before, generated, halved, large, shrunk
 from lossproof.catalog import CATALOG
 from lossproof.lookup import dtype_name, find, require_device
 from lossproof.loss import Law, Loss, Variant
 from lossproof.snippet import program
-from lossproof.trial import Raised, TorchTrial
-from lossproof.verdict import Finding, Outcome, Verdict
+from lossproof.trial import Call, Raised, TorchTrial
+from lossproof.verdict import MISCONDUCT, Finding, Outcome, Verdict
 from properties.case import DTYPES, Case, spacing_at
-from properties.general import large_batch
+from properties.general import large_batch, value
 from properties.trial import Broken, NotApplicable, budgets_used
 
 ALL_FOUR = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
@@ -24,6 +25,9 @@ ALL_FOUR = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 Progress = Callable[[int, int], object]
 """Called with how many cases are done, of how many."""
+
+Announce = Callable[[str, str, Call], object]
+"""Called with the law, the dtype and the call that is about to be made."""
 
 
 def verify(
@@ -36,6 +40,7 @@ def verify(
     seed: int = 0,
     laws: Iterable[str] | None = None,
     progress: Progress | None = None,
+    announce: Announce = lambda law, dtype, call: None,
 ) -> Verdict:
     """Check an implementation against the oracle and every law of a loss.
 
@@ -48,6 +53,7 @@ def verify(
         seed: of the generation.
         laws: names of the laws to check; default: all of the loss.
         progress: called with the number of cases done and the number of all.
+        announce: called with the law, the dtype and the call, before each call.
 
     Raises:
         ValueError: unknown loss, dtype, device or law, or fewer than 1 example.
@@ -66,7 +72,7 @@ def verify(
         raise ValueError(f"examples: expected at least 1, got {examples}")
     known = {law.__name__: law for law in (*row.laws, large_batch)}
     chosen = [find("law", law, known) for law in (known if laws is None else laws)]
-    check = _Check(function, row, chosen, device, examples, seed)
+    check = _Check(function, row, chosen, device, examples, seed, announce)
     each = examples + 1
     for index, name in enumerate(names):
 
@@ -76,6 +82,12 @@ def verify(
 
         check.run(name, done)
     return check.verdict()
+
+
+def _name(function: Variant) -> str:
+    """What the failures of an implementation are kept under: its module and name."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return re.sub(r"[^\w.]+", "_", f"{named.__module__}.{named.__qualname__}")
 
 
 @dataclass(frozen=True)
@@ -135,7 +147,11 @@ class _Check:
         device: str,
         examples: int,
         seed: int,
+        announce: Announce,
     ) -> None:
+        self.announce = announce
+        self.law = value.__name__
+        """What is being checked."""
         self.function, self.loss, self.device = function, loss, device
         self.examples, self.seed = examples, seed
         self.findings: dict[str, Finding] = {}
@@ -146,12 +162,19 @@ class _Check:
         self.ulps: dict[str, float] = {}
 
     def trial(self, case: Case, dtype: str) -> TorchTrial:
-        return TorchTrial(self.function, self.loss, case, dtype, self.device)
+        def begin(call: Call) -> None:
+            self.announce(self.law, dtype, call)
+
+        return TorchTrial(self.function, self.loss, case, dtype, self.device, begin)
 
     def run(self, dtype: str, done: Callable[[int], object]) -> None:
         """All laws on all cases of one dtype."""
         self.budgets[dtype] = self.ulps[dtype] = 0.0
-        cases = generated(self.loss, dtype, self.examples, self.seed)
+        cases = [
+            *generated(self.loss, dtype, self.examples, self.seed)[:1],
+            *failed_before(self.loss, dtype, _name(self.function)),
+            *generated(self.loss, dtype, self.examples, self.seed)[1:],
+        ]
         for count, case in enumerate(cases):
             trial = self.trial(case, dtype)
             if count == 0 and self._is_unsupported(trial):
@@ -159,7 +182,7 @@ class _Check:
                 return
             self._apply([law for law in self.laws if law is not large_batch], trial)
             self._measure(trial)
-            done(count + 1)
+            done(min(count + 1, self.examples))
         if large_batch in self.laws:
             self._apply([large_batch], self.trial(large(self.loss, dtype, self.seed), dtype))
         done(self.examples + 1)
@@ -179,6 +202,7 @@ class _Check:
             name = law.__name__
             if name in self.findings:
                 continue
+            self.law = name
             try:
                 law(trial)
             except NotApplicable:
@@ -221,7 +245,7 @@ class _Check:
             case = halved(self.loss, trial.case, breaks)
         else:
             key = (self.loss, trial.dtype, self.examples, self.seed)
-            case = shrunk(*key, trial.case, breaks)
+            case = shrunk(*key, trial.case, breaks, (_name(self.function), law.__name__))
         final = self.trial(case, trial.dtype)
         try:
             law(final)
@@ -259,7 +283,9 @@ class _Check:
         findings = tuple(self.findings.values())
         outcome: Outcome = "correct"
         if findings:
-            outcome = "error" if all(finding.raised for finding in findings) else "wrong"
+            erring = all(finding.raised for finding in findings)
+            erring |= any(finding.law in MISCONDUCT for finding in findings)
+            outcome = "error" if erring else "wrong"
         elif self.unsupported:
             outcome = "unsupported"
         return Verdict(

@@ -115,9 +115,10 @@ def form(trial: Trial) -> None:
                 _fault(f"{fault} ({reduction})", assertion)
 
 
-def _fault(reason: str, assertion: str) -> None:
+def _fault(reason: str, assertion: str, setup: str = "") -> None:
     """Break the law for a reason that is no number."""
-    raise Broken(reason, Measured.exact(np.nan), Measured.exact(np.nan), assertion=assertion)
+    nothing = Measured.exact(np.nan)
+    raise Broken(reason, nothing, nothing, assertion=assertion, setup=setup)
 
 
 def reductions_agree(trial: Trial) -> None:
@@ -132,6 +133,13 @@ def inputs_untouched(trial: Trial) -> None:
     for reduction in REDUCTIONS:
         for name in trial.facts(reduction=reduction).changed:
             _fault(f"the call overwrote {name}", f"torch.equal({name}, {name}_before)")
+
+
+def leaves_no_trace(trial: Trial) -> None:
+    """The call prints nothing, moves no random generator and changes no global setting of torch."""
+    for reduction in REDUCTIONS:
+        for trace in trial.traces(reduction=reduction):
+            _fault(f"the call {trace.what} ({reduction})", trace.assertion, trace.setup)
 
 
 def repeatable(trial: Trial) -> None:
@@ -264,6 +272,7 @@ LAWS = (
     form,
     reductions_agree,
     inputs_untouched,
+    leaves_no_trace,
     repeatable,
     layout,
     autocast,

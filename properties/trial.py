@@ -120,6 +120,7 @@ class Broken(AssertionError):
         got, wanted, relation: the two sides, and how they should relate.
         budgets: by how many error budgets they miss.
         assertion: a line of code that fails, where the fault is not in the numbers.
+        setup: a line of code for before the call, where the assertion needs one.
     """
 
     def __init__(
@@ -130,10 +131,26 @@ class Broken(AssertionError):
         budgets: float = np.inf,
         relation: Relation = "==",
         assertion: str = "",
+        setup: str = "",
     ) -> None:
         super().__init__(reason)
         self.reason, self.got, self.wanted = reason, got, wanted
         self.budgets, self.relation, self.assertion = budgets, relation, assertion
+        self.setup = setup
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Something that a call left behind.
+
+    Attributes:
+        what: in words ("printed ...").
+        setup, assertion: code for before the call, and an expression that is false after it.
+    """
+
+    what: str
+    setup: str
+    assertion: str
 
 
 class NotApplicable(Exception):
@@ -239,6 +256,9 @@ class Trial(Protocol):
 
     def facts(self, case: Case | None = None, *, reduction: str = "none") -> "Facts":
         """What the call did beside its value."""
+
+    def traces(self, *, reduction: str = "none") -> "list[Trace]":
+        """What the call and its backward left behind beside the result, also where they raise."""
 
     def divisor(self, case: Case | None = None) -> float:
         """What the mean divides by."""

@@ -1,6 +1,7 @@
 """Choosing: only the correct are timed, a tie is a tie, and nothing is timed twice."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,12 @@ from torch import Tensor
 from impls.regression import mse_naive, mse_vectorized
 from lossproof import CATALOG, cache, choose
 from lossproof.choosing import Choice, Row, choose_for, decide, verdicts_of, workload_of_size
+from lossproof.inputs import load_workload
+from lossproof.loss import Loss
 from lossproof.measure import BACKWARD, FORWARD, Batch, Interrupted, Timing, copy_runner, interleaved
-from lossproof.recheck import recheck
+from lossproof.recheck import held_case, recheck
 from lossproof.verdict import Verdict
-from properties.case import Case
+from properties.case import Case, rounded
 
 
 def _choice(**seconds: list[float]) -> Choice:
@@ -58,7 +61,7 @@ def test_choose_end_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["native", "naive", "vectorized"]
     monkeypatch.setattr(
         "lossproof.choosing.verdicts_of",
-        lambda row, device, dtype, report: verdicts_of(row, device, dtype, names, examples=20),
+        lambda row, device, dtype, report: verdicts_of(row, device, dtype, names, examples=10),
     )
     choice = choose("mse", size=2_000, threads=1)
     assert [row.outcome for row in choice.table] == ["correct"] * 3
@@ -71,7 +74,8 @@ def test_choose_end_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
         assert row.peak_bytes > 0
         assert 0 <= row.budgets < 8
     monkeypatch.setattr("lossproof.choosing._time", _must_not_run)
-    monkeypatch.setattr("lossproof.choosing.verify", _must_not_run)
+    monkeypatch.setattr("lossproof.verdicts.verify", _must_not_run)
+    monkeypatch.setattr("lossproof.workers._Worker", _must_not_run)
     again = choose("mse", size=2_000, threads=1)
     assert cache.plain(again) == cache.plain(choice)
 
@@ -89,6 +93,44 @@ def test_a_wrong_variant_is_shown_and_not_timed() -> None:
     assert choice.table[1].outcome == "wrong"
     assert choice.table[1].timings == {}
     assert choice.winners == {FORWARD: "native", BACKWARD: "native"}
+
+
+class Remembers:
+    """Right, but once it has seen a place in memory without gradients, it says the same again."""
+
+    def __init__(self) -> None:
+        self.seen: dict[tuple[int, str], Tensor] = {}
+
+    def __call__(self, input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+        value = mse_vectorized(input, target, reduction=reduction)
+        return (
+            value if input.requires_grad else self.seen.setdefault((input.data_ptr(), reduction), value)
+        )
+
+
+def test_what_is_remembered_for_its_place_is_refused(tmp_path: Path) -> None:
+    """After timing, on numbers that it had not seen; also for a batch of one's own."""
+    variants = {"vectorized": mse_vectorized, "remembers": Remembers()}
+    loss = replace(CATALOG["mse"], variants=variants)
+    np.savez(tmp_path / "mine.npz", input=np.arange(60.0).reshape(20, 3), target=np.zeros((20, 3)))
+    right = Verdict("mse", "cpu", "correct", (), {"float32": 1.0}, {"float32": 0.5})
+    for workload in (workload_of_size(loss, 1_000), load_workload(loss, tmp_path / "mine.npz")):
+        choice = choose_for(loss, workload, dict.fromkeys(variants, right), "cpu", "float32", 1)
+        assert [row.outcome for row in choice.table] == ["correct", "refused"]
+        assert choice.table[1].note.endswith("on numbers it had not seen")
+        assert choice.variant == "vectorized"
+
+
+@pytest.mark.parametrize("loss", CATALOG.values(), ids=CATALOG)
+def test_a_batch_takes_other_numbers(loss: Loss) -> None:
+    """Two draws of a workload differ in numbers, not in shapes."""
+    workload = loss.workloads[0]
+    first, second = (workload.make(np.random.default_rng(seed), 2) for seed in (0, 1))
+    batch = Batch.of(loss, first, torch.float32, "cpu")
+    batch.refill(second)
+    held, wanted = held_case(batch), rounded(second, "float32")
+    assert first != second
+    assert all(np.array_equal(held[name], wanted[name]) for name in batch.tensors)
 
 
 def test_a_broken_cache_file_is_made_anew(tmp_path: Path) -> None:

@@ -22,9 +22,20 @@ def _invoke(*arguments: str) -> Result:
     return run.invoke(cli.app, arguments)
 
 
+pytestmark = pytest.mark.xdist_group("cli")
+
+
+@pytest.fixture(scope="module")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one test has verified, the next reads: starting a worker takes seconds."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def small_mse(monkeypatch: pytest.MonkeyPatch) -> Loss:
+def small_mse(monkeypatch: pytest.MonkeyPatch, shared_cache: Path) -> Loss:
     """A catalogue of one loss with two quick variants."""
+    monkeypatch.setenv("LOSSPROOF_CACHE", str(shared_cache))
+    monkeypatch.setattr("lossproof.workers.cores", lambda: 1)
     row = CATALOG["mse"]
     small = Loss(
         **{
@@ -33,7 +44,7 @@ def small_mse(monkeypatch: pytest.MonkeyPatch) -> Loss:
             "workloads": row.workloads[:1],
         }
     )
-    for module in ("cli", "verification", "choosing"):
+    for module in ("cli", "verification", "choosing", "verdicts"):
         monkeypatch.setattr(f"lossproof.{module}.CATALOG", {"mse": small})
     return small
 
@@ -89,12 +100,58 @@ def test_verify_of_a_defect_fails_with_its_program(small_mse: Loss) -> None:
     assert "from impls.published import mse_published_broadcast as function" in result.stdout
 
 
+def test_programs_of_findings_are_written_and_replayed(small_mse: Loss, tmp_path: Path) -> None:
+    """What is not ours is left alone; a replay says whether the program still fails."""
+    options = ("--variant", "published_broadcast", "--dtype", "float64", "--examples", "10")
+    ours, theirs = tmp_path / "found" / "mse_published_broadcast_no_broadcast.py", tmp_path / "theirs"
+    for _ in range(2):  # over its own program, the second time
+        assert _invoke("verify", "mse", *options, "--programs", str(ours.parent)).exit_code == 1
+    assert "from impls.published import mse_published_broadcast as function" in ours.read_text()
+
+    theirs.mkdir()
+    (theirs / ours.name).write_text("mine", encoding="utf-8")
+    result = _invoke("verify", "mse", *options, "--programs", str(theirs))
+    assert result.exit_code == 2
+    assert "is no program of a finding" in result.output
+    assert (theirs / ours.name).read_text(encoding="utf-8") == "mine"
+
+    result = _invoke("verify", "--replay", str(ours))
+    assert result.exit_code == 1
+    assert "still fails" in result.stdout
+    assert "AssertionError: the call should have been refused" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("program", "code", "told"),
+    [
+        ("print('fine')", 0, "passes now"),
+        ("raise ValueError('no')", 1, "ValueError: no"),
+        ("raise SystemExit(0)", 1, "still fails"),
+        ("import os; os._exit(0)", 1, "still fails"),
+        ("import os; os.kill(os.getpid(), 11)", 1, "exit code -11"),
+        ("import time; time.sleep(100)", 1, "no answer within 1 s: killed"),
+        (
+            "x = [bytearray(b'x' * 2**26)]\nwhile True: x.append(x[0] + x[0])",
+            1,
+            "held more than 0.5 GiB",
+        ),
+    ],
+)
+def test_replay(program: str, code: int, told: str, tmp_path: Path) -> None:
+    """One that comes to its end passes; no other does."""
+    file = tmp_path / "program.py"
+    file.write_text(program, encoding="utf-8")
+    limits = ("--time-limit", "1" if "sleep" in program else "60", "--memory-limit", "0.5")
+    result = _invoke("verify", "--replay", str(file), *limits)
+    assert (result.exit_code, told in result.stdout) == (code, True)
+
+
 def test_a_defect_that_gets_through_fails(small_mse: Loss, monkeypatch: pytest.MonkeyPatch) -> None:
     harmless = Loss(
         **{**vars(small_mse), "defects": {"published_harmless": Defect(mse_vectorized, "value")}}
     )
     monkeypatch.setattr("lossproof.cli.CATALOG", {"mse": harmless})
-    result = _invoke("verify", "mse", "--dtype", "float32", "--examples", "5")
+    result = _invoke("verify", "mse", "--dtype", "float32", "--examples", "10")
     assert result.exit_code == 1
     assert "NOT REJECTED" in result.stdout
 
@@ -104,7 +161,7 @@ def test_a_wrong_variant_does_not_stop_the_others(
 ) -> None:
     mixed = {"wrong": mse_published_broadcast, "vectorized": mse_vectorized}
     monkeypatch.setattr("lossproof.cli.CATALOG", {"mse": Loss(**{**vars(small_mse), "variants": mixed})})
-    result = _invoke("verify", "mse", "--dtype", "float32", "--examples", "5")
+    result = _invoke("verify", "mse", "--dtype", "float32", "--examples", "10")
     assert result.exit_code == 1
     lines = {
         line.split()[1]: line.split()[2] for line in result.stdout.splitlines() if "mse " in line[:5]
@@ -139,7 +196,7 @@ def test_interrupt_keeps_what_is_done(small_mse: Loss, monkeypatch: pytest.Monke
         raise Interrupted({})
 
     monkeypatch.setattr("lossproof.choosing.interleaved", stopped)
-    result = _invoke("choose", "mse", "--size", "1000", "--threads", "1")
+    result = _invoke("choose", "mse", "--size", "2000", "--threads", "1")
     assert result.exit_code == 130
     assert "correct" in result.stdout
     assert "interrupted" in result.stdout
@@ -152,6 +209,8 @@ def test_interrupt_keeps_what_is_done(small_mse: Loss, monkeypatch: pytest.Monke
         (["verify", "giou", "--variant", "fussed"], "variant: no 'fussed'; did you mean fused"),
         (["verify", "giou", "--dtype", "float31"], "dtype: no 'float31'; did you mean float32"),
         (["verify", "giou", "--device", "cpuu"], "device: no 'cpuu'; did you mean cpu"),
+        (["verify", "--replay", "no_such.py"], "replay: no file no_such.py"),
+        (["verify", "mse", "--time-limit", "0"], "--time-limit"),
         (["choose", "mss"], "loss: no 'mss'; did you mean mse"),
         (["choose", "mse", "--inputs", "no_such.npz"], "inputs: no file no_such.npz"),
         (["choose", "--inputs", "x.npz"], "inputs: expected exactly one loss"),

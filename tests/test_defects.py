@@ -20,7 +20,7 @@ def test_defect_is_rejected(loss: str, defect: str) -> None:
     assert verdict.outcome == "wrong"
     assert verdict.laws_broken == (wrong.breaks,)
     program = verdict.findings[0].snippet
-    assert len(program.splitlines()) <= 30
+    assert len(program.splitlines()) < 25
     with pytest.raises(AssertionError):
         exec(compile(program, f"{loss}_{defect}.py", "exec"), {"__name__": "__main__"})
 

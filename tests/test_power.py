@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-from sharing import same_worker
 
 from lossproof import CATALOG
 from lossproof.power import zero_passes
@@ -30,13 +29,7 @@ def test_every_reduction_must_let_it_pass() -> None:
     assert zero_passes(loss, "float16", examples=1) == 0
 
 
-@pytest.mark.parametrize(
-    ("name", "most"),
-    [
-        pytest.param(name, most, marks=same_worker(CATALOG[name]))
-        for name, most in (("cross_entropy", 0.18), ("mse", 0.5), ("dice", 0.25))
-    ],
-)
-def test_inputs_show_most_zeros(name: str, most: float) -> None:
+@pytest.mark.parametrize(("loss", "most"), [("cross_entropy", 0.18), ("mse", 0.5), ("dice", 0.25)])
+def test_inputs_show_most_zeros(loss: str, most: float) -> None:
     """Of the generated inputs' gradients, not too many are so small that 0 would do."""
-    assert zero_passes(CATALOG[name], "bfloat16", examples=60) < most
+    assert zero_passes(CATALOG[loss], "bfloat16", examples=60) < most

@@ -218,6 +218,22 @@ def test_counterexample_is_shrunk() -> None:
     assert finding.wanted is not None
 
 
+def only_rare(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    items = torch.where((input > 3) & (target < -3), 2.0, 1.0) * (input - target) ** 2
+    return {"none": lambda x: x, "sum": torch.sum, "mean": torch.mean}[reduction](items)
+
+
+def test_a_failure_is_found_again_with_fewer_examples() -> None:
+    """It is kept between runs, shrunk, and tried first; another implementation has its own."""
+    few = {"dtypes": ["float64"], "examples": 1, "laws": ["value"]}
+    assert verify(only_rare, "mse", **few).outcome == "correct"
+    found = verify(only_rare, "mse", **{**few, "examples": 200}).findings[0]
+    again = verify(only_rare, "mse", seed=7, **few).findings[0]
+    assert again.reason == found.reason
+    assert again.inputs["input"].size <= found.inputs["input"].size
+    assert verify(mse_vectorized, "mse", **few).applied == {"value": 1}
+
+
 def test_right_is_right_at_other_seeds() -> None:
     """No false alarm, and the errors stay well inside the budget."""
     for seed in (1, 2):

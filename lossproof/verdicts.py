@@ -1,0 +1,97 @@
+"""Verdicts on many implementations: from disk where they are known, else from worker processes.
+
+What is timed later is the function that was verified: a worker imports it by the reference that leads to
+the caller's very function, from the same source (the cache's keys hold its hash), compiled by the same
+torch. Only the number of threads differs: timed outputs are checked again under theirs (recheck.py).
+"""
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from lossproof import cache, workers
+from lossproof.catalog import CATALOG
+from lossproof.loss import Loss
+from lossproof.machine import environment
+from lossproof.verdict import SURVIVES, Verdict
+from lossproof.verification import verify
+from lossproof.workers import Job, Limits, Report
+
+Key = tuple[str, str]
+"""Loss and variant."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """No progress is shown."""
+
+
+def verdicts_on(
+    asked: Sequence[tuple[Loss, str]],
+    device: str,
+    dtypes: Sequence[str],
+    examples: int = 100,
+    seed: int = 0,
+    *,
+    jobs: int | None = None,
+    limits: Limits | None = None,
+    report: Report = silent,
+) -> Generator[tuple[Key, Verdict], None, None]:
+    """The verdict on each variant or defect, as they come in; each is kept on disk at once.
+
+    No process is started for what is known. Functions that another process can't import (local ones,
+    those of a script or notebook) are verified in this process, without limits. What a limit or a crash
+    ended is not kept: it may go otherwise next time.
+
+    Args:
+        asked: rows of the catalogue, each with the name of one of its variants or defects.
+        jobs: worker processes at once; default: one for each core.
+    """
+    unknown: list[Job] = []
+    keys: dict[Key, dict[str, Any]] = {}
+    here: list[tuple[Loss, str]] = []
+    for loss, variant in asked:
+        key = {
+            **environment(device),
+            "loss": loss.name,
+            "variant": variant,
+            "dtypes": list(dtypes),
+            "examples": examples,
+            "seed": seed,
+        }
+        function = workers.reference(loss.implementations[variant])
+        keys[loss.name, variant] = {**key, "function": function}
+        kept = cache.load("verdicts", keys[loss.name, variant])
+        if kept is not None:
+            yield (loss.name, variant), Verdict.from_plain(kept)
+        elif function is None or loss.name not in CATALOG:
+            here.append((loss, variant))
+        else:
+            names = tuple(dtypes)
+            unknown.append(Job(loss.name, variant, function, device, names, examples, seed))
+    for loss, variant in here:
+        verdict = _in_this_process(loss, variant, device, dtypes, examples, seed, report)
+        cache.store("verdicts", keys[loss.name, variant], verdict)
+        yield (loss.name, variant), verdict
+    for job, verdict in workers.run(unknown, jobs or workers.cores(), limits or Limits(), report):
+        if SURVIVES not in verdict.laws_broken:
+            cache.store("verdicts", keys[job.loss, job.variant], verdict)
+        yield (job.loss, job.variant), verdict
+
+
+def _in_this_process(
+    loss: Loss,
+    variant: str,
+    device: str,
+    dtypes: Sequence[str],
+    examples: int,
+    seed: int,
+    report: Report,
+) -> Verdict:
+    return verify(
+        loss.implementations[variant],
+        loss,
+        device=device,
+        dtypes=dtypes,
+        examples=examples,
+        seed=seed,
+        progress=lambda done, total: report(f"verify {loss.name} {variant}", done, total),
+    )

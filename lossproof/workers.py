@@ -1,0 +1,309 @@
+"""Workers: verification in processes of their own, within limits of time and memory.
+
+An implementation that hangs, crashes the interpreter or eats memory takes only its own worker with it.
+Each worker is an executor with one process, since an executor gives up all its processes when one dies.
+Functions come by reference ("module:function"), so a worker verifies what the caller's import finds.
+"""
+
+import importlib
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import wait as wait_for
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import psutil
+import torch
+
+from lossproof.catalog import CATALOG
+from lossproof.loss import Variant
+from lossproof.notes import Notes
+from lossproof.snippet import program
+from lossproof.trial import Died, TorchTrial
+from lossproof.verdict import SURVIVES, Finding, Verdict
+from lossproof.verification import verify
+
+POLL_SECONDS = 0.05
+GIB = 2**30
+STATEMENT = "The call comes back: it neither hangs, nor crashes the process, nor eats its memory."
+
+Report = Callable[[str, int, int], object]
+"""Called with what is being done, how much of it is done, and of how much."""
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one implementation may take.
+
+    Attributes:
+        seconds: of one verification, or of one program that is replayed.
+        gibibytes: of resident memory of the process. The parent looks every 50 ms.
+    """
+
+    seconds: float = 1200.0
+    gibibytes: float = round(max(2.0, psutil.virtual_memory().total / GIB / (cores() + 1)), 1)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One verification: the arguments of :func:`lossproof.verify`, and the function's reference."""
+
+    loss: str
+    variant: str
+    function: str
+    device: str
+    dtypes: tuple[str, ...]
+    examples: int
+    seed: int
+
+
+def reference(function: Variant) -> str | None:
+    """ "module:function", or None for what can't be imported by that name in another process."""
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    if module in (None, "__main__") or name is None:
+        return None
+    found = getattr(sys.modules.get(module), name, None)
+    return f"{module}:{name}" if found is function else None
+
+
+def resolve(named: str) -> Variant:
+    """The function of a reference."""
+    module, _, name = named.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def run(
+    jobs: Sequence[Job], workers: int, limits: Limits, report: Report
+) -> Iterator[tuple[Job, Verdict]]:
+    """Verdicts as they come in. No process is left when this ends, is closed or is interrupted.
+
+    A worker keeps to one loss while it has variants, since they share the oracle's answers.
+    """
+    waiting: dict[str, deque[Job]] = {}
+    for each in jobs:
+        waiting.setdefault(each.loss, deque()).append(each)
+    with tempfile.TemporaryDirectory(prefix="lossproof-") as folder:
+        slots = [_Worker(Path(folder, str(n)), limits) for n in range(min(workers, len(jobs)))]
+        try:
+            while True:
+                for slot in slots:
+                    held = {other.loss for other in slots if other.job and other is not slot}
+                    if slot.job is None and (loss := _next_loss(waiting, slot.loss, held)):
+                        slot.start(waiting[loss].popleft())
+                busy = {slot.future: slot for slot in slots if slot.job}
+                if not busy:
+                    return
+                wait(busy, POLL_SECONDS, FIRST_COMPLETED)
+                for slot in busy.values():
+                    answer = slot.poll(report)
+                    if answer is not None:
+                        yield answer
+        finally:
+            for slot in slots:
+                slot.stop()
+                slot.notes.close()
+
+
+def _next_loss(waiting: dict[str, deque[Job]], own: str, held: set[str]) -> str:
+    """The worker's own loss, else one that no other worker has, else the one with most to do."""
+    left = {loss: len(jobs) for loss, jobs in waiting.items() if jobs}
+    if own in left:
+        return own
+    free = {loss: count for loss, count in left.items() if loss not in held} or left
+    return max(free, key=free.__getitem__, default="")
+
+
+class _Worker:
+    """One process, started when it is first needed and again after it was lost."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self.output, self.log = path.with_suffix(".out"), path.with_suffix(".log")
+        path.touch()
+        self.path, self.notes, self.limits = path, Notes(path), limits
+        self.job: Job | None = None
+        self.loss = ""
+        self.executor: ProcessPoolExecutor | None = None
+
+    def start(self, job: Job) -> None:
+        if self.executor is None:
+            self._launch()
+        assert self.executor is not None
+        self.notes.clear()
+        self.job, self.loss = job, job.loss
+        self.started = time.monotonic()
+        self.future: Future[Verdict] = self.executor.submit(_work, job)
+
+    def _launch(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        arguments = (str(self.path), str(self.output), str(self.log))
+        before = set(multiprocessing.active_children())
+        self.executor = ProcessPoolExecutor(1, context, _prepare, arguments)
+        with _unseen_main(), _held_interrupt():
+            self.ready = self.executor.submit(int)
+        (self.process,) = set(multiprocessing.active_children()) - before
+
+    def poll(self, report: Report) -> tuple[Job, Verdict] | None:
+        """The job and its verdict, if there is one by now; the worker can take another then."""
+        assert self.job is not None
+        job, verdict = self.job, self._verdict(self.job, report)
+        if verdict is None:
+            return None
+        self.job = None
+        if self._held() > self.limits.gibibytes * GIB / 2:  # which is not the next one's
+            self.stop()
+        return job, verdict
+
+    def _verdict(self, job: Job, report: Report) -> Verdict | None:
+        if not self.ready.done():  # still importing, which is not the implementation's time
+            self.started = time.monotonic()
+        if self.future.done():
+            return self._answer(job)
+        done, total = self.notes.read_progress()
+        if total:
+            report(f"verify {job.loss} {job.variant}", done, total)
+        if time.monotonic() - self.started > self.limits.seconds:
+            return self._stopped(job, f"no answer within {self.limits.seconds:g} s (killed)")
+        if self._held() > self.limits.gibibytes * GIB:
+            return self._stopped(job, f"held more than {self.limits.gibibytes:.3g} GiB (killed)")
+        return None
+
+    def _held(self) -> int:
+        """Bytes of resident memory."""
+        with suppress(psutil.NoSuchProcess):
+            return int(psutil.Process(self.process.pid).memory_info().rss)
+        return 0
+
+    def _answer(self, job: Job) -> Verdict:
+        error = self.future.exception()
+        if error is None:
+            return self.future.result()
+        if isinstance(error, BrokenProcessPool):
+            if self.ready.exception() is not None:
+                last = ""
+                if self.log.exists():
+                    last = self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
+                raise RuntimeError(f"a worker process could not start\n{last}") from error
+            self.process.join(5)
+            return self._stopped(job, f"the process died: {_cause(self.process.exitcode)}")
+        if isinstance(error, Exception):
+            raise error  # ours
+        return self._stopped(job, f"the call raised {type(error).__name__}")
+
+    def _stopped(self, job: Job, reason: str) -> Verdict:
+        """The verdict on an implementation that gave none, with the call that it was in."""
+        self.stop()
+        noted = self.notes.read_call()
+        dtype, inputs, code = job.dtypes[0], {}, ""
+        if noted is not None:
+            law, dtype, call = noted
+            reason += f", under the law {law}"
+            inputs = dict(call.case.values)
+            trial = TorchTrial(resolve(job.function), CATALOG[job.loss], call.case, dtype, job.device)
+            trial.calls.append(call)
+            code = program(trial, SURVIVES, STATEMENT, Died(reason))
+        finding = Finding(
+            SURVIVES, STATEMENT, reason, dtype, inputs, None, None, float("inf"), code, raised=True
+        )
+        return Verdict(job.loss, job.device, "error", (finding,), examples=job.examples, seed=job.seed)
+
+    def stop(self) -> None:
+        """End the process, and what it started, whatever it does."""
+        if self.executor is None:
+            return
+        kill_tree(self.process.pid)
+        self.executor.shutdown(cancel_futures=True)
+        self.executor = None
+
+
+def kill_tree(pid: int | None) -> None:
+    """End a process and all that it started."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        for each in (*process.children(recursive=True), process):
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+
+
+def _cause(code: int | None) -> str:
+    """Why a process ended."""
+    if code is not None and code < 0:
+        return signal.Signals(-code).name
+    return f"exit code {code}"
+
+
+@contextmanager
+def _unseen_main() -> Iterator[None]:
+    """Spawned processes would run the caller's script again to import it; nothing here needs it."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+@contextmanager
+def _held_interrupt() -> Iterator[None]:
+    """What starts here never gets Ctrl-C, which a terminal sends to all: the parent ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# In the worker
+
+_notes: Notes
+
+
+def _prepare(notes: str, output: str, log: str) -> None:
+    """Make a process ready: quiet, one thread of its own, gone when its parent is."""
+    global _notes
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for descriptor, path in ((1, output), (2, log)):  # apart, since only what goes to 1 is a trace
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND), descriptor)
+    os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
+    torch.set_num_threads(1)
+    _notes = Notes(Path(notes))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait_for([parent.sentinel])
+    os._exit(1)
+
+
+def _work(job: Job) -> Any:
+    return verify(
+        resolve(job.function),
+        job.loss,
+        device=job.device,
+        dtypes=job.dtypes,
+        examples=job.examples,
+        seed=job.seed,
+        progress=_notes.progress,
+        announce=_notes.call,
+    )
