@@ -12,6 +12,7 @@ from impls.boxes import giou_vectorized
 from impls.classification import cross_entropy_vectorized, sigmoid_focal_vectorized
 from impls.regression import mse_vectorized
 from lossproof import CATALOG, verify
+from lossproof.cache import folder
 from lossproof.verdict import Verdict
 from lossproof.verification import first_fault
 from properties.case import DTYPES
@@ -232,6 +233,10 @@ def test_a_failure_is_found_again_with_fewer_examples() -> None:
     assert again.reason == found.reason
     assert again.inputs["input"].size <= found.inputs["input"].size
     assert verify(mse_vectorized, "mse", **few).applied == {"value": 1}
+    for kept in (folder() / "failures").rglob("*"):
+        if kept.is_file():
+            kept.unlink()
+    assert verify(only_rare, "mse", **few).outcome == "correct"  # an empty folder is no obstacle
 
 
 def test_right_is_right_at_other_seeds() -> None:
