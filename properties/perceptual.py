@@ -94,7 +94,8 @@ def _drawn(random: np.random.Generator, inputs: int, outputs: int) -> tuple[Arra
 def _pairs(draw_: st.DrawFn) -> dict[str, object]:
     """Small images, now and then many, plain or between black and white, some of them the target and a
     bit more, before and after some layers of a small network. An image without a pixel above or below
-    0 is left out for the output: pools of its features may tie, and no move by a rounding unit would show it."""
+    0 is left out for the output: pools of its features may tie, and no move by a rounding unit would
+    show it."""
     blocks = draw_(st.sampled_from([(1,), (2,), (1, 1), (2, 1)]))
     channels = draw_(st.integers(1, 2))
     network = Network(draw_(st.sampled_from([2, 1])), draw_(st.integers(0, 255)), blocks, channels)
