@@ -227,9 +227,13 @@ def _told(state: State, was: Any, now: Any) -> str:
 
 
 def _written() -> int:
-    """How much was written past Python, where file descriptor 1 is a file, as in workers."""
+    """How much was written past Python, where file descriptor 1 is a file of its own, as in workers.
+
+    Where it is the error stream's too, warnings of others go there.
+    """
     try:
         facts = os.fstat(1)
+        shared = os.path.sameopenfile(1, 2)
     except OSError:  # closed
         return 0
-    return facts.st_size if stat.S_ISREG(facts.st_mode) else 0
+    return facts.st_size if stat.S_ISREG(facts.st_mode) and not shared else 0

@@ -119,8 +119,17 @@ def _prints(right: Function) -> Function:
     return wrong
 
 
-OFTEN = [_offset(-3.0), _offset(1000.0), _noisy, _tilted, _tilted_alone, _bent, _untracked_differs]
-SELDOM = [_in_single_precision, _accepts_anything, _prints]
+OFTEN = [
+    _prints,
+    _offset(-3.0),
+    _offset(1000.0),
+    _noisy,
+    _tilted,
+    _tilted_alone,
+    _bent,
+    _untracked_differs,
+]
+SELDOM = [_in_single_precision, _accepts_anything]
 SHARED = ("input_changed", "stateful", "only_contiguous", "detached")
 """Those of lossproof/impostors.py that break what the local ones don't, beside ignored options."""
 FIRST = 5

@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -171,3 +172,18 @@ def test_the_program_of_a_print_fails() -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert "AssertionError: the call printed" in ran.stderr
+
+
+def test_what_others_write_to_a_shared_stream_is_no_trace(tmp_path: Path) -> None:
+    """Where both streams go to one file, a warning of torch's is not the loss's doing."""
+    code = (
+        "import os\n"
+        "from lossproof.traces import Watched, states_of\n"
+        "with Watched(states_of('cpu')) as watched:\n"
+        "    os.write(2, b'a warning')\n"
+        "assert watched.traces == []\n"
+    )
+    with (tmp_path / "both.txt").open("wb") as both:
+        ran = subprocess.run([sys.executable, "-c", code], stdout=both, stderr=both, check=False)
+    assert (tmp_path / "both.txt").read_bytes() == b"a warning"
+    assert ran.returncode == 0
