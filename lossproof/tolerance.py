@@ -257,12 +257,55 @@ def true_gradient(
     )
 
 
+def _are_apart(loss: Loss, case: Case, argument: Argument) -> bool:
+    """Whether items depend on their own row of the argument alone."""
+    return argument.batched and not loss.coupled(case)
+
+
+def _slopes(loss: Loss, case: Case, argument: Argument, stacks: dict[str, Array]) -> Array:
+    """How each item moves with each number of an argument, of (copies, steps, rows, items).
+
+    By complex step; where items depend on their own row alone, one step moves all rows at once.
+    """
+    array = stacks[argument.name]
+    shape = array.shape[1:]
+    rows = shape[0] if _are_apart(loss, case, argument) else 1
+    steps = int(np.prod(shape)) // rows
+    directions = np.eye(steps).reshape(steps, 1, steps)
+    directions = np.broadcast_to(directions, (steps, rows, steps)).reshape(steps, *shape)
+    stepped = {
+        other: stack if stack.dtype.kind == "i" else stack[:, None] for other, stack in stacks.items()
+    }
+    step = np.asarray(1j * STEP, np.result_type(array, 1j))
+    stepped[argument.name] = array[:, None] + step * directions
+    slopes = _ask(loss, case, stepped).imag / STEP
+    return slopes.reshape(len(array), steps, rows, -1)
+
+
+def exact_items(loss: Loss, case: Case, unit: float) -> Array:
+    """The items in the precision that judges this rounding unit."""
+    arrays = {a.name: _flat(a, case[a.name]) for a in loss.arguments_of(case)}
+    precise = {n: a if a.dtype.kind == "i" else a.astype(_precise(unit)) for n, a in arrays.items()}
+    return _ask(loss, case, precise).reshape(np.shape(loss.exact(case)))
+
+
+def exact_gradient(loss: Loss, case: Case, name: str, flow: Array, unit: float) -> Array:
+    """The gradient to an argument when ``flow`` (of the items' shape) flows into the items."""
+    argument = next(a for a in loss.arguments_of(case) if a.name == name)
+    if 0 in (*case[name].shape, *flow.shape):
+        return np.zeros(case[name].shape)
+    arrays = {a.name: _flat(a, case[a.name]) for a in loss.arguments_of(case)}
+    precise = {
+        n: a if a.dtype.kind == "i" else a.astype(_precise(unit))[None] for n, a in arrays.items()
+    }
+    slopes = _slopes(loss, case, argument, precise)[0]
+    weights = flow.reshape(slopes.shape[1], -1).astype(slopes.dtype)
+    return np.einsum("sri,ri->rs", slopes, weights).reshape(case[name].shape).astype(np.float64)
+
+
 @lru_cache(maxsize=20_000)
 def _gradients(loss: Loss, case: Case, name: str, unit: float, smallest: float) -> tuple[Truth, Truth]:
-    """By complex step, under :func:`upstream` and under ones.
-
-    Where items depend on their own row of the argument alone, one step moves all rows at once.
-    """
+    """Under :func:`upstream` and under ones."""
     argument = next(a for a in loss.arguments_of(case) if a.name == name)
     original = case[name].shape
     if 0 in original or 0 in items_shape(loss, case):
@@ -270,19 +313,10 @@ def _gradients(loss: Loss, case: Case, name: str, unit: float, smallest: float) 
         nothing = Truth(zero, zero + smallest, zero + smallest)
         return nothing, nothing
     stacks = _stacks(loss, case, unit)
-    array = stacks[name]
+    array, apart = stacks[name], _are_apart(loss, case, argument)
     shape = array.shape[1:]
-    apart = argument.batched and not loss.coupled(case)
-    rows = shape[0] if apart else 1
-    steps = int(np.prod(shape)) // rows
-    directions = np.eye(steps).reshape(steps, 1, steps)
-    directions = np.broadcast_to(directions, (steps, rows, steps)).reshape(steps, *shape)
-    stepped = {
-        other: stack if stack.dtype.kind == "i" else stack[:, None] for other, stack in stacks.items()
-    }
-    stepped[name] = array[:, None] + np.asarray(1j * STEP, np.result_type(array, 1j)) * directions
-    slopes = _ask(loss, case, stepped).imag / STEP
-    slopes = slopes.reshape(len(array), steps, rows, -1)
+    slopes = _slopes(loss, case, argument, stacks)
+    _, steps, rows, _ = slopes.shape
     items = true_items(loss, case, unit, smallest).value.reshape(rows, -1)
     largest = np.maximum(np.abs(slopes[0]).max(axis=0, initial=0), np.abs(items))
     largest = np.maximum(loss.floor(case), np.nan_to_num(largest, nan=1.0, posinf=1.0))
