@@ -1,6 +1,7 @@
-"""The command line: list, verify, choose."""
+"""The command line: list, verify, choose, strength."""
 
 import json
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ from lossproof.inputs import load_workload
 from lossproof.lookup import find, require_device
 from lossproof.loss import Loss
 from lossproof.machine import environment
+from lossproof.mutant_trials import VARIANT, measure
+from lossproof.mutants import mutants_of
+from lossproof.strength import GOAL, Strength, as_json, equivalents, false_claims, judged, save
 from lossproof.verdict import Verdict
 from properties.case import DTYPES, Workload
 
@@ -165,6 +169,53 @@ def choose(
         raise typer.Exit(INTERRUPTED)
     wrong = any(row.outcome != "correct" for choice in choices for row in choice.table)
     raise typer.Exit(WRONG if wrong else 0)
+
+
+@app.command()
+def strength(
+    losses: Losses = None,
+    examples: Examples = 100,
+    seed: Annotated[int, typer.Option(help="of the generated cases")] = 0,
+    jobs: Annotated[int | None, typer.Option(min=1, help="worker processes; default: cores")] = None,
+    keep: Annotated[bool, typer.Option("--save", help="keep the figures that list shows")] = False,
+    json_file: Json = None,
+) -> None:
+    """Change the source of every vectorized variant in one place, many times over, and count how many
+    of these mutants the laws reject; exit 1 if it is less than 98 % for a loss.
+
+    What was tried before is not tried again, so that an interrupted run goes on where it stopped.
+    """
+    with _usage():
+        rows = _losses(losses)
+    found: dict[str, Strength] = {row.name: Strength(row.name) for row in rows}
+    total, stopped = sum(len(mutants_of(row.variants[VARIANT])) for row in rows), False
+    try:
+        with _progress() as shown:
+            step, done = _step(shown, "mutants"), 0
+            for name, results in measure(rows, examples, seed, jobs or os.cpu_count() or 1):
+                found[name].results += results
+                done += len(results)
+                step(done, total)
+    except KeyboardInterrupt:
+        stopped = True
+    strengths = [
+        judged(found[row.name], mutants_of(row.variants[VARIANT]), equivalents()) for row in rows
+    ]
+    strengths = [strength for strength in strengths if strength.results]
+    claims = [] if stopped else false_claims(strengths, equivalents())
+    out = report.console()
+    out.print(report.strength_table(strengths))
+    out.print(report.survivors_text(strengths), markup=False, highlight=False, soft_wrap=True)
+    for claim in claims:
+        out.print(f"not equivalent: {claim}", style="red", markup=False, soft_wrap=True)
+    _write(json_file, {"environment": environment("cpu"), "strengths": [as_json(s) for s in strengths]})
+    if stopped:
+        errors.print("interrupted: what was tried is shown and kept", style="yellow")
+        raise typer.Exit(INTERRUPTED)
+    if keep:
+        save(strengths, examples, seed)
+    weak = any(strength.score < GOAL for strength in strengths)
+    raise typer.Exit(WRONG if weak or claims else 0)
 
 
 def _losses(names: list[str] | None) -> list[Loss]:

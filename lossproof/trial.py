@@ -67,9 +67,12 @@ def tensors_of(
 
 
 def tracked(arguments: tuple[Argument, ...], track: str) -> list[str]:
-    """Which arguments require grad: all that may, those that training learns, the first, or none."""
+    """Which arguments require grad: all that may, those that training learns, the first, none, or
+    those that are constants."""
     names = [a.name for a in arguments if a.gradient and (track != "learned" or a.learned)]
-    return {"all": names, "learned": names, "first": names[:1], "none": []}[track]
+    constants = [a.name for a in arguments if not a.gradient and a.kind != "label"]
+    chosen = {"all": names, "learned": names, "first": names[:1], "none": [], "constants": constants}
+    return chosen[track]
 
 
 class TorchTrial:
@@ -136,6 +139,17 @@ class TorchTrial:
     def facts(self, case: Case | None = None, *, reduction: str = "none") -> Facts:
         call = Call(case or self.case, reduction, "contiguous", "all", backward=case is None)
         return self._outcome(call, keep=case is None).facts
+
+    def leaks(self) -> tuple[str, list[str]]:
+        call = Call(self.case, "sum", "contiguous", "constants", backward=False)
+        result, inputs, _ = self._invoke(call)
+        name = f"result_{len(self.calls)}"
+        names = tracked(self.arguments, "constants")
+        if not (isinstance(result, torch.Tensor) and result.requires_grad):
+            return name, []
+        asked = [inputs[constant] for constant in names]
+        found = torch.autograd.grad(result.sum(), asked, allow_unused=True)
+        return name, [n for n, slope in zip(names, found, strict=True) if _is_felt(slope)]
 
     def divisor(self, case: Case | None = None) -> float:
         return tolerance.divisor_of(self.loss, case or self.case)
@@ -284,6 +298,11 @@ class TorchTrial:
 def to_array(tensor: torch.Tensor) -> Array:
     """A tensor's numbers as float64."""
     return tensor.detach().to("cpu", torch.float64).numpy()
+
+
+def _is_felt(slope: torch.Tensor | None) -> bool:
+    """Whether a gradient is any but zero."""
+    return slope is not None and bool(slope.any())
 
 
 def _same(first: torch.Tensor, second: torch.Tensor) -> bool:

@@ -240,6 +240,10 @@ class Trial(Protocol):
     def facts(self, case: Case | None = None, *, reduction: str = "none") -> "Facts":
         """What the call did beside its value."""
 
+    def leaks(self) -> tuple[str, list[str]]:
+        """How the counterexample calls the result where constants require grad, and the constants
+        that get some."""
+
     def divisor(self, case: Case | None = None) -> float:
         """What the mean divides by."""
 

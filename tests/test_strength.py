@@ -75,6 +75,20 @@ def _tilted_alone(right: Function) -> Function:
     return wrong
 
 
+def _leaking(right: Function) -> Function:
+    """Gradient flows to every tensor that requires it, constants too."""
+
+    def wrong(*arguments: Tensor, **options: Any) -> Tensor:
+        value = right(*arguments, **options)
+        everything = _tensors((*arguments, *(v for v in options.values() if isinstance(v, Tensor))))
+        for tensor in everything:
+            if tensor.requires_grad and not value.requires_grad:
+                value = value + (tensor - tensor.detach()).sum()
+        return value
+
+    return wrong
+
+
 def _bent(right: Function) -> Function:
     """Right value and gradient, with a second derivative that has a constant added."""
 
@@ -178,6 +192,7 @@ IMPOSTORS: list[Callable[[Function], Function]] = [
     _noisy,
     _tilted,
     _tilted_alone,
+    _leaking,
     _bent,
     _blind_to_options,
     _blind_to_the_last_option,

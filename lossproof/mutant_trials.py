@@ -1,0 +1,171 @@
+"""Trying mutants: each verified until the first fault, on all cores, and what became of it kept on disk.
+
+What was tried before, with the same source, laws and oracle, is not tried again: a run that was
+interrupted goes on where it stopped.
+"""
+
+import ast
+import hashlib
+import inspect
+import multiprocessing
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lossproof.cache import load, store
+from lossproof.catalog import CATALOG
+from lossproof.loss import Loss
+from lossproof.mutants import Mutant, build, mutants_of, reached
+from lossproof.strength import Result
+from lossproof.verification import first_fault
+
+ROOT = Path(__file__).parent.parent
+VARIANT = "vectorized"
+BATCH = 12
+"""How many mutants a worker takes at once: they share what the oracle says."""
+PATIENCE = 10.0
+"""A mutant is stopped after this many times what the right variant takes, and as many seconds."""
+
+
+def measure(
+    losses: Sequence[Loss], examples: int, seed: int, jobs: int
+) -> Iterator[tuple[str, list[Result]]]:
+    """The results of each loss, some at a time, as they come; those on disk first."""
+    missing: list[tuple[str, list[int], int, int]] = []
+    for loss in losses:
+        mutants = mutants_of(loss.variants[VARIANT])
+        kept = {i: load("strength", _key(loss, m, examples, seed)) for i, m in enumerate(mutants)}
+        yield loss.name, [Result(**value) for value in kept.values() if value is not None]
+        left = [i for i, value in kept.items() if value is None]
+        missing += [(loss.name, left[i : i + BATCH], examples, seed) for i in range(0, len(left), BATCH)]
+    if jobs == 1 or len(missing) < 2:
+        for task in missing:
+            for place in task[1]:
+                yield task[0], _try_batch(task[0], [place], examples, seed)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, initializer=_start) as pool:
+        running = {pool.submit(_try_batch, *task): task[0] for task in missing}
+        try:
+            for done in as_completed(running):
+                yield running[done], done.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+            raise
+
+
+def _start() -> None:
+    """A worker leaves Ctrl-C to its parent, and has one core."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+
+
+def _try_batch(name: str, places: Sequence[int], examples: int, seed: int) -> list[Result]:
+    loss = CATALOG[name]
+    limit = _time_limit(loss, examples, seed)
+    mutants = mutants_of(loss.variants[VARIANT])
+    results = []
+    for mutant in (mutants[place] for place in places):
+        result = try_mutant(loss, mutant, examples, seed, limit)
+        store("strength", _key(loss, mutant, examples, seed), result)
+        results.append(result)
+    return results
+
+
+@cache
+def _time_limit(loss: Loss, examples: int, seed: int) -> float:
+    """Seconds that a mutant gets; the right variant, which sets them, must obey every law."""
+    begin = time.monotonic()
+    fault = first_fault(loss.variants[VARIANT], loss, examples=examples, seed=seed)
+    if fault is not None:
+        raise RuntimeError(f"{loss.name} {VARIANT} itself breaks {fault.law}: {fault.reason}")
+    return PATIENCE * (1 + time.monotonic() - begin)
+
+
+def try_mutant(loss: Loss, mutant: Mutant, examples: int, seed: int, limit: float) -> Result:
+    """Whether the laws reject a mutant; one that doesn't come to an end is rejected too."""
+    function = build(loss.variants[VARIANT], mutant)
+    name, change = mutant.function, mutant.change
+    try:
+        with warnings.catch_warnings(), _at_most(limit):
+            warnings.simplefilter("ignore")
+            fault = first_fault(function, loss, examples=examples, seed=seed)
+    except _TooLong:
+        return Result(name, change, "killed", "time", reason=f"took more than {limit:.0f} s")
+    if fault is None:
+        return Result(name, change, "survived")
+    return Result(name, change, "killed", fault.law, fault.dtype, fault.reason.splitlines()[0][:200])
+
+
+class _TooLong(BaseException):
+    """Stops a mutant from outside; the trial would take an Exception for one of the variant's."""
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raise after so much time, where the platform can (in a main thread, with signals)."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+# What is kept
+
+
+def _key(loss: Loss, mutant: Mutant, examples: int, seed: int) -> dict[str, Any]:
+    key = {"loss": loss.name, "function": mutant.function, "change": mutant.change}
+    return {**key, "examples": examples, "seed": seed, "source": _sources(loss)}
+
+
+@cache
+def _sources(loss: Loss) -> str:
+    """A hash of what decides: the variant's functions, the harness, and the loss's laws and oracle."""
+    digest = hashlib.sha256(torch.__version__.encode())
+    for function in reached(loss.variants[VARIANT]):
+        digest.update(inspect.getsource(function).encode())
+    harness = ("mutants", "mutations", "verification", "trial", "tolerance", "cases", "networks")
+    names = [f"lossproof.{name}" for name in harness]
+    names += [f"{room}.{loss.family}" for room in ("oracles", "properties")]
+    for path in sorted(_imported({_path_of(name) for name in names}), key=str):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _imported(paths: set[Path]) -> set[Path]:
+    """These files and what they import of oracles and properties."""
+    found: set[Path] = set()
+    while paths:
+        path = paths.pop()
+        found.add(path)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module is not None:
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+                rooms = [name for name in names if name.startswith(("oracles", "properties"))]
+                paths |= {p for name in rooms if (p := _path_of(name)).exists() and p not in found}
+    return found
+
+
+def _path_of(module: str) -> Path:
+    return (ROOT / module.replace(".", "/")).with_suffix(".py")
