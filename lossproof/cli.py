@@ -28,7 +28,7 @@ from lossproof.lookup import find, require_device
 from lossproof.loss import Loss
 from lossproof.machine import environment
 from lossproof.mutant_trials import VARIANT, measure
-from lossproof.mutants import mutants_of
+from lossproof.mutants import Mutant, mutants_of
 from lossproof.strength import GOAL, Strength, as_json, equivalents, false_claims, judged, save
 from lossproof.verdict import Verdict
 from properties.case import DTYPES, Workload
@@ -177,6 +177,9 @@ def strength(
     examples: Examples = 100,
     seed: Annotated[int, typer.Option(help="of the generated cases")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, help="worker processes; default: cores")] = None,
+    thorough: Annotated[
+        bool, typer.Option(help="try those listed as equivalent on all examples, not on a few")
+    ] = False,
     keep: Annotated[bool, typer.Option("--save", help="keep the figures that list shows")] = False,
     json_file: Json = None,
 ) -> None:
@@ -189,10 +192,15 @@ def strength(
         rows = _losses(losses)
     found: dict[str, Strength] = {row.name: Strength(row.name) for row in rows}
     total, stopped = sum(len(mutants_of(row.variants[VARIANT])) for row in rows), False
+
+    def listed(loss: str, mutant: Mutant) -> bool:
+        claims = (row.covers(loss, mutant.function, mutant.change) for row in equivalents())
+        return not thorough and any(claims)
+
     try:
         with _progress() as shown:
             step, done = _step(shown, "mutants"), 0
-            for name, results in measure(rows, examples, seed, jobs or os.cpu_count() or 1):
+            for name, results in measure(rows, examples, seed, jobs or os.cpu_count() or 1, listed):
                 found[name].results += results
                 done += len(results)
                 step(done, total)

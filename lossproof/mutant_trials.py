@@ -8,11 +8,12 @@ import ast
 import hashlib
 import inspect
 import multiprocessing
+import os
 import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import cache
@@ -32,29 +33,54 @@ ROOT = Path(__file__).parent.parent
 VARIANT = "vectorized"
 BATCH = 12
 """How many mutants a worker takes at once: they share what the oracle says."""
+FEW = 10
+"""Examples for each dtype of a mutant that is listed as equivalent."""
 PATIENCE = 10.0
 """A mutant is stopped after this many times what the right variant takes, and as many seconds."""
 
 
+Task = tuple[str, list[int], int, int]
+"""A loss, which of its mutants, examples and seed."""
+
+
 def measure(
-    losses: Sequence[Loss], examples: int, seed: int, jobs: int
+    losses: Sequence[Loss],
+    examples: int,
+    seed: int,
+    jobs: int,
+    listed: Callable[[str, Mutant], bool] = lambda loss, mutant: False,
 ) -> Iterator[tuple[str, list[Result]]]:
-    """The results of each loss, some at a time, as they come; those on disk first."""
-    missing: list[tuple[str, list[int], int, int]] = []
+    """The results of each loss, some at a time, as they come; those on disk first.
+
+    Mutants that are ``listed`` as equivalent stand on an argument, which a few examples check.
+    """
+    missing: list[Task] = []
     for loss in losses:
         mutants = mutants_of(loss.variants[VARIANT])
-        kept = {i: load("strength", _key(loss, m, examples, seed)) for i, m in enumerate(mutants)}
-        yield loss.name, [Result(**value) for value in kept.values() if value is not None]
-        left = [i for i, value in kept.items() if value is None]
-        missing += [(loss.name, left[i : i + BATCH], examples, seed) for i in range(0, len(left), BATCH)]
-    if jobs == 1 or len(missing) < 2:
-        for task in missing:
-            for place in task[1]:
-                yield task[0], _try_batch(task[0], [place], examples, seed)
-        return
+        left: dict[int, list[int]] = {}
+        for place, mutant in enumerate(mutants):
+            enough = min(examples, FEW) if listed(loss.name, mutant) else examples
+            kept = [load("strength", _key(loss, mutant, many, seed)) for many in {examples, enough}]
+            if known := next((value for value in kept if value is not None), None):
+                yield loss.name, [Result(**known)]
+            else:
+                left.setdefault(enough, []).append(place)
+        for enough, places in left.items():
+            parts = (places[i : i + BATCH] for i in range(0, len(places), BATCH))
+            missing += [(loss.name, part, enough, seed) for part in parts]
+    yield from _in_this_process(missing) if jobs == 1 or len(missing) < 2 else _in_others(missing, jobs)
+
+
+def _in_this_process(tasks: Sequence[Task]) -> Iterator[tuple[str, list[Result]]]:
+    for name, places, examples, seed in tasks:
+        for place in places:
+            yield name, _try_batch(name, [place], examples, seed)
+
+
+def _in_others(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[str, list[Result]]]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, initializer=_start) as pool:
-        running = {pool.submit(_try_batch, *task): task[0] for task in missing}
+        running = {pool.submit(_try_batch, *task): task[0] for task in tasks}
         try:
             for done in as_completed(running):
                 yield running[done], done.result()
@@ -71,12 +97,20 @@ def _start() -> None:
     torch.set_num_threads(1)
 
 
+def _leave_if_alone() -> None:
+    """A worker whose parent was killed would work through all that waits for it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        os._exit(1)
+
+
 def _try_batch(name: str, places: Sequence[int], examples: int, seed: int) -> list[Result]:
     loss = CATALOG[name]
     limit = _time_limit(loss, examples, seed)
     mutants = mutants_of(loss.variants[VARIANT])
     results = []
     for mutant in (mutants[place] for place in places):
+        _leave_if_alone()
         result = try_mutant(loss, mutant, examples, seed, limit)
         store("strength", _key(loss, mutant, examples, seed), result)
         results.append(result)

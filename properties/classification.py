@@ -43,7 +43,7 @@ def _rows(draw_: st.DrawFn, impossible: bool) -> tuple[Array, Array, int]:
     if draw_(st.integers(0, 7)) == 7:
         batch, classes, spatial = 1, min(classes, 3), (17,)
     items = (batch, *spatial)
-    kinds = (draw.moderate, draw.extreme, draw.crowded)
+    kinds = (draw.moderate, draw.extreme, draw.crowded, draw.distant)
     logits = draw_(draw.arrays((batch, classes, *spatial), *kinds))
     ignore_index = draw_(st.sampled_from([-100, -100, 255, 0]))
     ignored = draw_(draw.arrays(items, st.just(0.0), draw.hard)) == 1
@@ -57,9 +57,9 @@ def _rows(draw_: st.DrawFn, impossible: bool) -> tuple[Array, Array, int]:
 
 
 def _class_weights(logits: Array) -> SearchStrategy[Array | None]:
-    """None, or a weight from 0 to 4 for each class."""
+    """None, or a weight from 0 to 4 for each class; often 0, so that no target kept has any."""
     classes = (logits.shape[1],)
-    return st.none() | draw.arrays(classes, draw.numbers(0.0, 4.0, [0.0, 1.0]))
+    return st.none() | draw.arrays(classes, draw.numbers(0.0, 4.0, [0.0, 1.0]), draw.hard)
 
 
 @st.composite
