@@ -27,7 +27,7 @@ from lossproof.inputs import load_workload
 from lossproof.lookup import find, require_device
 from lossproof.loss import Loss
 from lossproof.machine import environment
-from lossproof.mutant_trials import VARIANT, measure
+from lossproof.mutant_trials import VARIANT, WrongVariant, measure
 from lossproof.mutants import Mutant, mutants_of
 from lossproof.strength import GOAL, Strength, as_json, equivalents, false_claims, judged, save
 from lossproof.verdict import Verdict
@@ -204,6 +204,9 @@ def strength(
                 found[name].results += results
                 done += len(results)
                 step(done, total)
+    except WrongVariant as error:
+        errors.print(str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(WRONG) from None
     except KeyboardInterrupt:
         stopped = True
     strengths = [

@@ -117,13 +117,18 @@ def _try_batch(name: str, places: Sequence[int], examples: int, seed: int) -> li
     return results
 
 
+class WrongVariant(Exception):
+    """The variant itself breaks a law: its mutants would be killed for its own fault."""
+
+
 @cache
 def _time_limit(loss: Loss, examples: int, seed: int) -> float:
     """Seconds that a mutant gets; the right variant, which sets them, must obey every law."""
     begin = time.monotonic()
     fault = first_fault(loss.variants[VARIANT], loss, examples=examples, seed=seed)
     if fault is not None:
-        raise RuntimeError(f"{loss.name} {VARIANT} itself breaks {fault.law}: {fault.reason}")
+        found = f"{fault.law} ({fault.dtype}): {fault.reason}"
+        raise WrongVariant(f"{loss.name}: {VARIANT} itself breaks {found}")
     return PATIENCE * (1 + time.monotonic() - begin)
 
 

@@ -16,6 +16,7 @@ from lossproof.mutant_trials import try_mutant
 from lossproof.mutants import Mutant, build, mutants_of, name_of, reached
 from lossproof.mutations import changes
 from lossproof.strength import Equivalent, Result, Strength, equivalents
+from lossproof.verification import Fault
 
 FEW = 5
 run = CliRunner()
@@ -215,6 +216,16 @@ def test_survivors_are_shown_and_fail(few_mutants: list[str], monkeypatch: pytes
     assert result.exit_code == 1
     before, _, after = few_mutants[0].partition(" -> ")
     assert f"- {before}\n+ {after}\n" in result.stdout
+
+
+def test_a_variant_that_is_wrong_itself_is_named(
+    few_mutants: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mutant_trials, "first_fault", lambda *_, **__: Fault("value", "float64", "off"))
+    mutant_trials._time_limit.cache_clear()
+    result = run.invoke(cli.app, COMMAND)
+    assert result.exit_code == 1
+    assert "mse: vectorized itself breaks value (float64): off" in result.output
 
 
 def test_interrupt_keeps_what_was_tried(few_mutants: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
