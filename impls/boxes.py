@@ -164,9 +164,15 @@ def _iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
 
 
 def _giou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
-    intersection, union = _overlap(boxes1, boxes2)
+    return _iou(boxes1, boxes2) + _empty_share(boxes1.view_as(boxes1), boxes2.view_as(boxes2))
+
+
+def _empty_share(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """(C-U)/C. Its arguments' gradients are summed before any other joins them: the slopes of C and U
+    are as large as 1 over a side, and cancel to the last digit where a box holds the other."""
+    _, union = _overlap(boxes1, boxes2)
     hull = _area(_hull(boxes1, boxes2))
-    return 1 - ratio_or_zero(intersection, union) + ratio_or_zero(hull - union, hull)
+    return ratio_or_zero(hull - union, hull)
 
 
 def _diou(boxes1: Tensor, boxes2: Tensor) -> Tensor:

@@ -35,12 +35,15 @@ def source_hash() -> str:
 
 
 def _path(kind: str, key: dict[str, Any]) -> Path:
-    text = json.dumps({**plain(key), "source": source_hash()}, sort_keys=True)
+    text = json.dumps({"source": source_hash(), **plain(key)}, sort_keys=True)
     return folder() / kind / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
 
 
 def load(kind: str, key: dict[str, Any]) -> Any:
-    """The entry under a key, or None. A broken file is reported, removed and counts as none."""
+    """The entry under a key, or None. A broken file is reported, removed and counts as none.
+
+    A key that names its own "source" doesn't depend on all of the project's.
+    """
     path = _path(kind, key)
     try:
         return json.loads(path.read_text(encoding="utf-8"))["value"]

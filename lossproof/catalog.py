@@ -59,7 +59,10 @@ _ROWS = (
             "fused": classification_impls.cross_entropy_fused,
         },
         defects={"published_floor": Defect(published.cross_entropy_published_floor, breaks="value")},
-        laws=general.LAWS + general.SMOOTH_LAWS + classification.CROSS_ENTROPY_LAWS,
+        laws=general.LAWS
+        + general.SMOOTH_LAWS
+        + general.CONSTANT_LAWS
+        + classification.CROSS_ENTROPY_LAWS,
         workloads=classification.CROSS_ENTROPY_WORKLOADS,
         bad_calls=classification.CROSS_ENTROPY_BAD_CALLS,
         curve=classification.CROSS_ENTROPY_CURVE,
@@ -89,7 +92,10 @@ _ROWS = (
                 published.binary_cross_entropy_mistaken_second_sigmoid, breaks="log_loss_of_the_sigmoid"
             )
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + classification.BINARY_CROSS_ENTROPY_LAWS,
+        laws=general.LAWS
+        + general.SMOOTH_LAWS
+        + general.CONSTANT_LAWS
+        + classification.BINARY_CROSS_ENTROPY_LAWS,
         workloads=classification.BINARY_CROSS_ENTROPY_WORKLOADS,
         bad_calls=classification.BINARY_CROSS_ENTROPY_BAD_CALLS,
         curve=classification.BINARY_CROSS_ENTROPY_CURVE,
@@ -119,7 +125,7 @@ _ROWS = (
             "fused": classification_impls.log_loss_fused,
         },
         defects={"mistaken_epsilon": Defect(published.log_loss_mistaken_epsilon, breaks="nonnegative")},
-        laws=general.LAWS + general.SMOOTH_LAWS + classification.LOG_LOSS_LAWS,
+        laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + classification.LOG_LOSS_LAWS,
         workloads=classification.LOG_LOSS_WORKLOADS,
         bad_calls=classification.LOG_LOSS_BAD_CALLS,
         curve=classification.LOG_LOSS_CURVE,
@@ -149,7 +155,10 @@ _ROWS = (
                 published.balanced_cross_entropy_mistaken_ratio, breaks="one_class_at_the_ends"
             )
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + classification.BALANCED_CROSS_ENTROPY_LAWS,
+        laws=general.LAWS
+        + general.SMOOTH_LAWS
+        + general.CONSTANT_LAWS
+        + classification.BALANCED_CROSS_ENTROPY_LAWS,
         workloads=classification.BALANCED_CROSS_ENTROPY_WORKLOADS,
         bad_calls=classification.BALANCED_CROSS_ENTROPY_BAD_CALLS,
         curve=classification.BALANCED_CROSS_ENTROPY_CURVE,
@@ -184,7 +193,10 @@ _ROWS = (
                 published.softmax_focal_published_overwritten_weights, breaks="inputs_untouched"
             ),
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + classification.SOFTMAX_FOCAL_LAWS,
+        laws=general.LAWS
+        + general.SMOOTH_LAWS
+        + general.CONSTANT_LAWS
+        + classification.SOFTMAX_FOCAL_LAWS,
         workloads=classification.SOFTMAX_FOCAL_WORKLOADS,
         bad_calls=classification.SOFTMAX_FOCAL_BAD_CALLS,
         curve=classification.SOFTMAX_FOCAL_CURVE,
@@ -219,7 +231,10 @@ _ROWS = (
                 published.sigmoid_focal_published_probability_from_loss, breaks="half_target"
             ),
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + classification.SIGMOID_FOCAL_LAWS,
+        laws=general.LAWS
+        + general.SMOOTH_LAWS
+        + general.CONSTANT_LAWS
+        + classification.SIGMOID_FOCAL_LAWS,
         workloads=classification.SIGMOID_FOCAL_WORKLOADS,
         bad_calls=classification.SIGMOID_FOCAL_BAD_CALLS,
         curve=classification.SIGMOID_FOCAL_CURVE,
@@ -383,7 +398,7 @@ _ROWS = (
                 published.dice_published_last_class, breaks="channel_permutation"
             ),
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + overlap.DICE_LAWS,
+        laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + overlap.DICE_LAWS,
         workloads=overlap.DICE_WORKLOADS,
         bad_calls=overlap.SHARED_BAD_CALLS,
         curve=overlap.DICE_CURVE,
@@ -415,7 +430,7 @@ _ROWS = (
                 published.jaccard_published_no_union, breaks="zero_at_perfect_mask"
             )
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + overlap.JACCARD_LAWS,
+        laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + overlap.JACCARD_LAWS,
         workloads=overlap.JACCARD_WORKLOADS,
         bad_calls=overlap.SHARED_BAD_CALLS,
         curve=overlap.JACCARD_CURVE,
@@ -447,7 +462,7 @@ _ROWS = (
                 published.tversky_mistaken_weights_swapped, breaks="alpha_weighs_false_positives"
             )
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + overlap.TVERSKY_LAWS,
+        laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + overlap.TVERSKY_LAWS,
         workloads=overlap.TVERSKY_WORKLOADS,
         bad_calls=overlap.TVERSKY_BAD_CALLS,
         curve=overlap.TVERSKY_CURVE,
@@ -480,7 +495,7 @@ _ROWS = (
                 published.focal_tversky_mistaken_inverse_power, breaks="falls_with_gamma"
             )
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + overlap.FOCAL_TVERSKY_LAWS,
+        laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + overlap.FOCAL_TVERSKY_LAWS,
         workloads=overlap.FOCAL_TVERSKY_WORKLOADS,
         bad_calls=overlap.FOCAL_TVERSKY_BAD_CALLS,
         curve=overlap.FOCAL_TVERSKY_CURVE,
@@ -510,7 +525,7 @@ _ROWS = (
                 published.log_cosh_dice_mistaken_without_half, breaks="zero_at_perfect_mask"
             )
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + overlap.LOG_COSH_DICE_LAWS,
+        laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + overlap.LOG_COSH_DICE_LAWS,
         workloads=overlap.LOG_COSH_DICE_WORKLOADS,
         bad_calls=overlap.SHARED_BAD_CALLS,
         curve=overlap.LOG_COSH_DICE_CURVE,
@@ -540,7 +555,10 @@ _ROWS = (
                 published.sensitivity_specificity_mistaken_weight_swapped, breaks="regions_apart"
             )
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + overlap.SENSITIVITY_SPECIFICITY_LAWS,
+        laws=general.LAWS
+        + general.SMOOTH_LAWS
+        + general.CONSTANT_LAWS
+        + overlap.SENSITIVITY_SPECIFICITY_LAWS,
         workloads=overlap.SENSITIVITY_SPECIFICITY_WORKLOADS,
         bad_calls=overlap.SENSITIVITY_SPECIFICITY_BAD_CALLS,
         curve=overlap.SENSITIVITY_SPECIFICITY_CURVE,
@@ -569,7 +587,7 @@ _ROWS = (
                 published.distance_dice_published_weights_above_only, breaks="bounded"
             )
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + boundary.DISTANCE_DICE_LAWS,
+        laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + boundary.DISTANCE_DICE_LAWS,
         workloads=boundary.DISTANCE_DICE_WORKLOADS,
         bad_calls=boundary.DISTANCE_DICE_BAD_CALLS,
         curve=boundary.DISTANCE_DICE_CURVE,
@@ -600,7 +618,10 @@ _ROWS = (
                 breaks="cross_entropy_without_distance",
             )
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + boundary.DISTANCE_WEIGHTED_CE_LAWS,
+        laws=general.LAWS
+        + general.SMOOTH_LAWS
+        + general.CONSTANT_LAWS
+        + boundary.DISTANCE_WEIGHTED_CE_LAWS,
         workloads=boundary.DISTANCE_WEIGHTED_CE_WORKLOADS,
         bad_calls=boundary.DISTANCE_WEIGHTED_CE_BAD_CALLS,
         curve=boundary.DISTANCE_WEIGHTED_CE_CURVE,
@@ -628,7 +649,7 @@ _ROWS = (
                 published.hausdorff_dt_mistaken_power_of_sum, breaks="maps_add_up"
             )
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + boundary.HAUSDORFF_DT_LAWS,
+        laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + boundary.HAUSDORFF_DT_LAWS,
         workloads=boundary.HAUSDORFF_DT_WORKLOADS,
         bad_calls=boundary.HAUSDORFF_DT_BAD_CALLS,
         curve=boundary.HAUSDORFF_DT_CURVE,
@@ -660,7 +681,7 @@ _ROWS = (
                 published.bce_dice_mistaken_two_sigmoids, breaks="sure_and_right"
             )
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + compound.BCE_DICE_LAWS,
+        laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + compound.BCE_DICE_LAWS,
         workloads=compound.BCE_DICE_WORKLOADS,
         bad_calls=compound.BCE_DICE_BAD_CALLS,
         curve=compound.BCE_DICE_CURVE,
@@ -689,7 +710,7 @@ _ROWS = (
         defects={
             "mistaken_one_sum": Defect(published.bce_log_dice_mistaken_one_sum, breaks="concatenation")
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + compound.BCE_LOG_DICE_LAWS,
+        laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + compound.BCE_LOG_DICE_LAWS,
         workloads=compound.BCE_LOG_DICE_WORKLOADS,
         bad_calls=compound.BCE_LOG_DICE_BAD_CALLS,
         curve=compound.BCE_LOG_DICE_CURVE,
@@ -719,7 +740,7 @@ _ROWS = (
         defects={
             "mistaken_subtraction": Defect(published.combo_mistaken_subtraction, breaks="nonnegative")
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + compound.COMBO_LAWS,
+        laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + compound.COMBO_LAWS,
         workloads=compound.COMBO_WORKLOADS,
         bad_calls=compound.COMBO_BAD_CALLS,
         curve=compound.COMBO_CURVE,
@@ -749,7 +770,7 @@ _ROWS = (
         defects={
             "mistaken_power_of_zero": Defect(published.exp_log_mistaken_power_of_zero, breaks="finite")
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + compound.EXP_LOG_LAWS,
+        laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + compound.EXP_LOG_LAWS,
         workloads=compound.EXP_LOG_WORKLOADS,
         bad_calls=compound.EXP_LOG_BAD_CALLS,
         curve=compound.EXP_LOG_CURVE,
@@ -785,7 +806,7 @@ _ROWS = (
             )
         },
         # no SMOOTH_LAWS: o and ciou's α are constants to the gradient, though boxes move them
-        laws=compound.YOLO_GENERAL_LAWS + general.PAIR_LAWS + compound.YOLO_LAWS,
+        laws=compound.YOLO_GENERAL_LAWS + general.PAIR_LAWS + general.CONSTANT_LAWS + compound.YOLO_LAWS,
         workloads=compound.YOLO_WORKLOADS,
         bad_calls=compound.YOLO_BAD_CALLS,
         curve=compound.YOLO_CURVE,
@@ -887,7 +908,7 @@ _ROWS = (
                 published.vgg_content_mistaken_layer_before, breaks="single_layer_is_its_mse"
             ),
         },
-        laws=general.LAWS + general.SMOOTH_LAWS + perceptual.VGG_CONTENT_LAWS,
+        laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + perceptual.VGG_CONTENT_LAWS,
         workloads=perceptual.VGG_CONTENT_WORKLOADS,
         bad_calls=perceptual.VGG_CONTENT_BAD_CALLS,
         curve=perceptual.VGG_CONTENT_CURVE,

@@ -1,4 +1,4 @@
-"""The command line: list, verify, choose."""
+"""The command line: list, verify, choose, strength."""
 
 import json
 import warnings
@@ -24,10 +24,13 @@ from lossproof.inputs import load_workload
 from lossproof.lookup import find, require_device
 from lossproof.loss import Loss
 from lossproof.machine import environment
+from lossproof.mutant_trials import VARIANT, WrongVariant, measure
+from lossproof.mutants import Mutant, mutants_of
 from lossproof.programs import replay, write_programs
+from lossproof.strength import GOAL, Strength, as_json, equivalents, false_claims, judged, save
 from lossproof.verdict import Verdict
 from lossproof.verdicts import verdicts_on
-from lossproof.workers import Limits, Report
+from lossproof.workers import Limits, Report, cores
 from properties.case import DTYPES, Workload
 
 BAD_USAGE, WRONG, INTERRUPTED = 2, 1, 130
@@ -183,6 +186,64 @@ def choose(
         raise typer.Exit(INTERRUPTED)
     wrong = any(row.outcome != "correct" for choice in choices for row in choice.table)
     raise typer.Exit(WRONG if wrong else 0)
+
+
+@app.command()
+def strength(
+    losses: Losses = None,
+    examples: Examples = 100,
+    seed: Annotated[int, typer.Option(help="of the generated cases")] = 0,
+    jobs: Annotated[int | None, typer.Option(min=1, help="worker processes; default: cores")] = None,
+    thorough: Annotated[
+        bool, typer.Option(help="try those listed as equivalent on all examples, not on a few")
+    ] = False,
+    keep: Annotated[bool, typer.Option("--save", help="keep the figures that list shows")] = False,
+    json_file: Json = None,
+) -> None:
+    """Change the source of every vectorized variant in one place, many times over, and count how many
+    of these mutants the laws reject; exit 1 if it is less than 98 % for a loss.
+
+    What was tried before is not tried again, so that an interrupted run goes on where it stopped.
+    """
+    with _usage():
+        rows = _losses(losses)
+    found: dict[str, Strength] = {row.name: Strength(row.name) for row in rows}
+    total, stopped = sum(len(mutants_of(row.variants[VARIANT])) for row in rows), False
+
+    def listed(loss: str, mutant: Mutant) -> bool:
+        claims = (row.covers(loss, mutant.function, mutant.change) for row in equivalents())
+        return not thorough and any(claims)
+
+    try:
+        with _progress() as shown:
+            tell, done = _teller(shown), 0
+            for name, results in measure(rows, examples, seed, jobs or cores(), listed):
+                found[name].results += results
+                done += len(results)
+                tell("mutants", done, total)
+    except WrongVariant as error:
+        errors.print(str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(WRONG) from None
+    except KeyboardInterrupt:
+        stopped = True
+    strengths = [
+        judged(found[row.name], mutants_of(row.variants[VARIANT]), equivalents()) for row in rows
+    ]
+    strengths = [strength for strength in strengths if strength.results]
+    claims = [] if stopped else false_claims(strengths, equivalents())
+    out = report.console()
+    out.print(report.strength_table(strengths))
+    out.print(report.survivors_text(strengths), markup=False, highlight=False, soft_wrap=True)
+    for claim in claims:
+        out.print(f"not equivalent: {claim}", style="red", markup=False, soft_wrap=True)
+    _write(json_file, {"environment": environment("cpu"), "strengths": [as_json(s) for s in strengths]})
+    if stopped:
+        errors.print("interrupted: what was tried is shown and kept", style="yellow")
+        raise typer.Exit(INTERRUPTED)
+    if keep:
+        save(strengths, examples, seed)
+    weak = any(strength.score < GOAL for strength in strengths)
+    raise typer.Exit(WRONG if weak or claims else 0)
 
 
 def _losses(names: list[str] | None) -> list[Loss]:

@@ -17,6 +17,7 @@ from lossproof.curves import picture
 from lossproof.describe import arguments, sentence, signature
 from lossproof.loss import Loss
 from lossproof.report import findings_text
+from lossproof.strength import figures, share
 from lossproof.verification import verify
 from properties import general
 
@@ -24,9 +25,11 @@ ROOT = Path(__file__).parent.parent
 PAGE = Path("docs/losses.md")
 PICTURES = Path("docs/curves")
 README = Path("README.md")
-SHARED_LAWS = (*general.LAWS, general.large_batch, *general.PAIR_LAWS, *general.SMOOTH_LAWS)
+SOME_LAWS = (*general.PAIR_LAWS, *general.CONSTANT_LAWS, *general.SMOOTH_LAWS)
+SHARED_LAWS = (*general.LAWS, general.large_batch, *SOME_LAWS)
 ONLY_WHERE = {
     **dict.fromkeys(general.PAIR_LAWS, "where gradient flows to several arguments"),
+    **dict.fromkeys(general.CONSTANT_LAWS, "where arguments are constants"),
     **dict.fromkeys(general.SMOOTH_LAWS, "where the loss is twice differentiable"),
 }
 
@@ -41,6 +44,14 @@ default), `"sum"` or `"none"`, which gives the items; the mean divides by their 
 otherwise. In the pictures, the gradient is the slope of what is drawn beside it.
 
 {contents}
+
+## Mutants
+
+How strong the laws are is counted: `lossproof strength` changes the source of the vectorized variant,
+and of all that it calls, in one place at a time (an operator, a comparison, a number, a function's name,
+a term or a `clamp` left out), and verifies each of these mutants. Killed are those that break a law; the
+table says what share of those that should, and of how many. Not counted are mutants that no input tells
+from the right variant by more than 8 budgets: `lossproof/equivalents.toml` argues for each why.
 
 ## Laws that losses share
 
@@ -107,9 +118,12 @@ def losses_table(losses: Sequence[Loss], page: str = "") -> str:
         shown = "" if loss.family == family else loss.family
         family = loss.family
         name = f"[`{loss.name}`]({page}#{loss.name})"
-        counts = (str(len(loss.laws) + 1), ", ".join(map(_defect, loss.defects)))
+        known = figures().get(loss.name)
+        killed = f"{share(known)} of {known['mutants'] - known['equivalent']}" if known else ""
+        counts = (str(len(loss.laws) + 1), killed, ", ".join(map(_defect, loss.defects)))
         rows.append((shown, name, _code(loss.formula), ", ".join(loss.variants), *counts))
-    table = _table(("family", "loss", "formula", "variants", "laws", "wrong forms it rejects"), rows)
+    columns = ("laws", f"[mutants]({page}#mutants) killed", "wrong forms it rejects")
+    table = _table(("family", "loss", "formula", "variants", *columns), rows)
     starred = any(STAR in row[-1] for row in rows)
     return (
         f"{table}\n\n{STAR.strip()} a typical mistake; the others were published." if starred else table

@@ -11,6 +11,8 @@ from lossproof.choosing import Choice, Row
 from lossproof.describe import arguments, sentence, signature
 from lossproof.loss import Loss
 from lossproof.measure import BACKWARD, FORWARD, PASSES, Timing
+from lossproof.mutant_trials import VARIANT
+from lossproof.strength import GOAL, Strength, figures, share
 from lossproof.verdict import Verdict
 from properties.general import large_batch
 from properties.trial import BUDGETS
@@ -21,14 +23,19 @@ STYLES = {"correct": "green", "wrong": "red", "error": "red", "refused": "red", 
 def catalogue_table(losses: Sequence[Loss]) -> RenderableType:
     """A line for each loss: the variants that not all have, how many laws and defects, its paper."""
     common = [name for name in losses[0].variants if all(name in loss.variants for loss in losses)]
-    table = _table("loss", "also", "laws", "defects", "paper")
+    table = _table("loss", "also", "laws", "defects", "killed", "paper")
     table.columns[0].no_wrap = table.columns[1].no_wrap = True
-    table.columns[2].justify = table.columns[3].justify = "right"
+    for column in table.columns[2:5]:
+        column.justify = "right"
     for loss in losses:
         further = ", ".join(name for name in loss.variants if name not in common)
         counts = (str(len(loss.laws) + 1), str(len(loss.defects)))
-        table.add_row(Text(loss.name, "bold"), further, *counts, Text(loss.paper))
-    note = f"Every loss has the variants {', '.join(common)}. All about one: lossproof list LOSS"
+        killed = share(known) if (known := figures().get(loss.name)) else "-"
+        table.add_row(Text(loss.name, "bold"), further, *counts, killed, Text(loss.paper))
+    note = (
+        f"Every loss has the variants {', '.join(common)}; killed: of the mutants of {VARIANT}.\n"
+        "All about one: lossproof list LOSS"
+    )
     return Group(table, Text(f"\n{note}", "dim"))
 
 
@@ -121,6 +128,29 @@ def choice_report(choice: Choice) -> RenderableType:
     decisions = [Text(_decision(choice, pass_name)) for pass_name in (FORWARD, BACKWARD)]
     stopped = [Text("  interrupted: fewer rounds than usual", "yellow")] if choice.interrupted else []
     return Group(heading, table, *notes, *decisions, *stopped, Text())
+
+
+def strength_table(strengths: Sequence[Strength]) -> Table:
+    """A line for each loss: how many mutants it has, and what became of them."""
+    table = _table("loss", "mutants", "killed", "equivalent", "survived", "score")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for strength in strengths:
+        numbers = strength.figures
+        style = "green" if strength.score >= GOAL else "red"
+        table.add_row(strength.loss, *map(str, numbers.values()), Text(share(numbers), style))
+    return table
+
+
+def survivors_text(strengths: Sequence[Strength]) -> str:
+    """Each mutant that no law rejects: its function, and what is changed."""
+    lines = []
+    for strength in strengths:
+        left = [result for result in strength.results if result.outcome == "survived"]
+        for result in left:
+            before, _, after = result.change.partition(" -> ")
+            lines += [f"{strength.loss}: {result.function}", f"- {before}", f"+ {after}"]
+    return "\n".join(lines)
 
 
 LEGEND = (

@@ -75,9 +75,12 @@ def tensors_of(
 
 
 def tracked(arguments: tuple[Argument, ...], track: str) -> list[str]:
-    """Which arguments require grad: all that may, those that training learns, the first, or none."""
+    """Which arguments require grad: all that may, those that training learns, the first, none, or
+    those that are constants."""
     names = [a.name for a in arguments if a.gradient and (track != "learned" or a.learned)]
-    return {"all": names, "learned": names, "first": names[:1], "none": []}[track]
+    constants = [a.name for a in arguments if not a.gradient and a.kind != "label"]
+    chosen = {"all": names, "learned": names, "first": names[:1], "none": [], "constants": constants}
+    return chosen[track]
 
 
 class TorchTrial:
@@ -159,6 +162,18 @@ class TorchTrial:
         with contextlib.suppress(Raised, Broken):
             self._outcome(call, keep=True)
         return self._traces[call]
+
+    def leaks(self) -> tuple[str, list[str]]:
+        call = Call(self.case, "sum", "contiguous", "constants", backward=False)
+        with Watched(self._states):
+            result, inputs, _ = self._invoke(call)
+        name = f"result_{len(self.calls)}"
+        names = tracked(self.arguments, "constants")
+        if not (isinstance(result, torch.Tensor) and result.requires_grad):
+            return name, []
+        asked = [inputs[constant] for constant in names]
+        found = torch.autograd.grad(result.sum(), asked, allow_unused=True)
+        return name, [n for n, slope in zip(names, found, strict=True) if _is_felt(slope)]
 
     def divisor(self, case: Case | None = None) -> float:
         return tolerance.divisor_of(self.loss, case or self.case)
@@ -322,6 +337,11 @@ class TorchTrial:
 def to_array(tensor: torch.Tensor) -> Array:
     """A tensor's numbers as float64."""
     return tensor.detach().to("cpu", torch.float64).numpy()
+
+
+def _is_felt(slope: torch.Tensor | None) -> bool:
+    """Whether a gradient is any but zero."""
+    return slope is not None and bool(slope.any())
 
 
 def _same(first: torch.Tensor, second: torch.Tensor) -> bool:

@@ -48,7 +48,7 @@ def _corners(draw_: st.DrawFn, rows: int) -> Array:
 def _pairs(draw_: st.DrawFn, far: float) -> dict[str, object]:
     """Pairs of boxes, near the origin or far from it, tiny or large."""
     boxes1, boxes2 = _upright(draw_(_corners(draw_(st.integers(1, 6)))))
-    scale = 2.0 ** draw_(st.sampled_from([0, 0, 0, -20, -8, 7]))
+    scale = 2.0 ** draw_(st.sampled_from([0, 0, 0, -40, -20, -8, 7]))
     offset = draw_(st.sampled_from([0.0, 0.0, 0.0, far, -far]))
     return {"boxes1": boxes1 * scale + offset, "boxes2": boxes2 * scale + offset}
 

@@ -44,7 +44,8 @@ def _rows(draw_: st.DrawFn, impossible: bool) -> tuple[Array, Array, int]:
     if draw_(st.integers(0, 7)) == 7:
         batch, classes, spatial = 1, min(classes, 3), (17,)
     items = (batch, *spatial)
-    logits = draw_(draw.arrays((batch, classes, *spatial), *draw.logits, draw.crowded))
+    kinds = (*draw.logits, draw.crowded, draw.distant)
+    logits = draw_(draw.arrays((batch, classes, *spatial), *kinds))
     ignore_index = draw_(st.sampled_from([-100, -100, 255, 0]))
     ignored = draw_(draw.arrays(items, st.just(0.0), draw.hard)) == 1
     target = draw_(draw.arrays(items, st.integers(0, classes - 1), dtype="i8"))
@@ -57,9 +58,9 @@ def _rows(draw_: st.DrawFn, impossible: bool) -> tuple[Array, Array, int]:
 
 
 def _class_weights(logits: Array) -> SearchStrategy[Array | None]:
-    """None, or a weight from 0 to 4 for each class."""
+    """None, or a weight from 0 to 4 for each class; often 0, so that no target kept has any."""
     classes = (logits.shape[1],)
-    return st.none() | draw.arrays(classes, draw.numbers(0.0, 4.0, [0.0, 1.0]))
+    return st.none() | draw.arrays(classes, draw.numbers(0.0, 4.0, [0.0, 1.0]), draw.hard)
 
 
 @st.composite
@@ -127,9 +128,9 @@ def _probabilities(draw_: st.DrawFn) -> dict[str, object]:
     """Probabilities where the gradient is defined, and up to 0 and 1."""
     shape = draw_(draw.shapes(3, 3))
     inner = draw.numbers(1e-6, 1 - 1e-6, [0.5, 1e-6, 1 - 1e-6])
-    outer = draw.unit_interval | st.sampled_from([1e-9, 1e-30, 1e-43, 1e-44, 1e-300, 1 - 1e-9])
+    edges = st.sampled_from([0.0, 1e-9, 1e-30, 1e-43, 1e-44, 1e-300, 1 - 1e-9, 1.0])
     return {
-        "probs": draw_(draw.arrays(shape, inner, outer)),
+        "probs": draw_(draw.arrays(shape, inner, draw.unit_interval, edges)),
         "target": draw_(draw.arrays(shape, draw.hard, draw.unit_interval)),
     }
 
@@ -156,8 +157,12 @@ def balanced_coupled(case: Case) -> bool:
 
 @st.composite
 def _sigmoid_focal(draw_: st.DrawFn) -> dict[str, object]:
+    """Some pairs are surely right or wrong, where a large exponent shows the last digits of 1-p."""
     alpha = st.none() | draw.unit_interval | st.just(0.25)
-    return {**_pairs(draw_), "gamma": draw_(_exponents), "alpha": draw_(alpha)}
+    pairs = _pairs(draw_)
+    if draw_(st.booleans()) and draw_(st.booleans()):
+        pairs["logits"] = draw_(draw.arrays(pairs["target"].shape, draw.crowded))
+    return {**pairs, "gamma": draw_(_exponents), "alpha": draw_(alpha)}
 
 
 def sigmoid_focal_cases(dtype: str) -> SearchStrategy[Case]:

@@ -17,7 +17,7 @@ from properties import boxes as box_domain
 from properties import draw, general
 from properties.case import Argument, Array, BadCall, Case, Curve, Workload, round_to
 from properties.general import options_matter
-from properties.trial import Broken, Measured, Trial, assume, at_least, at_most, equal
+from properties.trial import Broken, Measured, Trial, assume, at_least, at_most, between, equal
 
 MASK_ARGUMENTS = (
     Argument("logits", "real", gradient=True, learned=True, flat_from=2),
@@ -92,6 +92,30 @@ def sure_and_right(trial: Trial) -> None:
     case = _hard(trial)
     logits = np.where(case["target"] == 1, 1e4, -1e4)
     equal(trial.value(case.changed(logits=round_to(logits, trial.dtype), smooth=1.0)), Measured.exact(0))
+
+
+def nothing_to_see(trial: Trial) -> None:
+    """Samples without voxels cost nothing."""
+    arrays = {name: flatten(trial.case[name], 2)[..., :0] for name in ("logits", "target")}
+    equal(trial.value(trial.case.changed(**arrays, smooth=1.0)), Measured.exact(0.0))
+
+
+def no_channels(trial: Trial) -> None:
+    """Samples without channels cost nothing."""
+    arrays = {name: trial.case[name][:, :0] for name in ("logits", "target")}
+    equal(trial.value(trial.case.changed(**arrays, smooth=1.0)), Measured.exact(0.0))
+
+
+def finite_where_all_underflows(trial: Trial) -> None:
+    """Where every probability underflows and nothing smooths the ratio, items stay in [0, 1], and the
+    gradient is finite."""
+    logits = np.full_like(trial.case["logits"], round_to(-1e4, trial.dtype))
+    case = trial.case.changed(logits=logits, target=np.zeros_like(logits), smooth=0.0)
+    between(trial.value(case), 0.0, 1.0)
+    slope = trial.gradient("logits", case)
+    if not np.isfinite(slope.value).all():
+        finite = f"({slope.expression}).isfinite().all()"
+        raise Broken("not finite", slope, Measured.exact(0.0), assertion=finite)
 
 
 def voxel_permutation(trial: Trial) -> None:
@@ -211,6 +235,9 @@ def at_least_binary_and_dice(trial: Trial) -> None:
 BCE_DICE_LAWS = (
     nonnegative,
     sure_and_right,
+    nothing_to_see,
+    no_channels,
+    finite_where_all_underflows,
     voxel_permutation,
     channel_permutation,
     repetition,
@@ -223,6 +250,8 @@ BCE_DICE_LAWS = (
 BCE_LOG_DICE_LAWS = (
     nonnegative,
     sure_and_right,
+    nothing_to_see,
+    no_channels,
     voxel_permutation,
     channel_permutation,
     repetition,
@@ -292,6 +321,9 @@ def reflection(trial: Trial) -> None:
 COMBO_LAWS = (
     nonnegative,
     sure_and_right,
+    nothing_to_see,
+    no_channels,
+    finite_where_all_underflows,
     voxel_permutation,
     channel_permutation,
     repetition,
@@ -406,6 +438,13 @@ def power_of_log_dice_alone(trial: Trial) -> None:
     equal(trial.value(case)[clear], Measured.exact(wanted, "mean of (-log(1 - dice))^gamma"))
 
 
+def no_voxels(trial: Trial) -> None:
+    """Samples without voxels cost nothing."""
+    logits, target = flatten(trial.case["logits"], 2), flatten(trial.case["target"], 1)
+    nothing = trial.case.changed(logits=logits[..., :0], target=target[..., :0])
+    equal(trial.value(nothing), Measured.exact(0.0))
+
+
 def linear_in_both_weights(trial: Trial) -> None:
     """Items are weight_dice times those of the dice alone plus weight_cross times those of the cross
     entropy alone."""
@@ -512,6 +551,7 @@ def single_class(trial: Trial) -> None:
 
 EXP_LOG_LAWS = (
     nonnegative,
+    no_voxels,
     cross_entropy_alone_at_power_one,
     power_of_cross_entropy_alone,
     power_of_log_dice_alone,

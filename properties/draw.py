@@ -54,6 +54,8 @@ unit_interval = numbers(0.0, 1.0, [0.0, 1.0, 0.5])
 hard = st.sampled_from([0.0, 1.0])
 crowded = numbers(12.0, 24.0)
 """Large and close together: a sum of exponentials near its largest term, away from 0."""
+distant = numbers(1000.0, 1016.0)
+"""Close together and far from 0, where a logarithm added to the largest of them is lost."""
 moderate = numbers(-8.0, 8.0, [0.0, 1.0, -1.0])
 extreme = numbers(
     -1e4, 1e4, [s * x for x in (17.0, 20.0, 40.0, 89.0, 104.0, 180.0, 1e4) for s in (1, -1)]

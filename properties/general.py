@@ -191,6 +191,15 @@ def first_argument_alone(trial: Trial) -> None:
         equal(alone, trial.gradient(first, reduction=reduction))
 
 
+def constants_stay(trial: Trial) -> None:
+    """No gradient flows to the arguments that are constants, also where they require it."""
+    assume(any(not a.gradient and a.kind != "label" for a in trial.arguments))
+    result, names = trial.leaks()
+    for name in names:
+        flow = f"torch.autograd.grad({result}.sum(), {name}, allow_unused=True)"
+        _fault(f"gradient flows to {name}", f"not {flow}[0].any()")
+
+
 def permutation(trial: Trial) -> None:
     """Permuting the batch permutes the items, or leaves them where an option merges the batch."""
     order = trial.case.random().permutation(batch_size(trial))
@@ -285,6 +294,9 @@ LAWS = (
 
 PAIR_LAWS = (first_argument_alone,)
 """For losses whose gradient flows to more than one argument."""
+
+CONSTANT_LAWS = (constants_stay,)
+"""For losses with arguments that are constants: targets, weights, distances."""
 
 SMOOTH_LAWS = (second_derivative,)
 """For losses that are twice differentiable somewhere."""

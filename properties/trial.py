@@ -260,6 +260,10 @@ class Trial(Protocol):
     def traces(self, *, reduction: str = "none") -> "list[Trace]":
         """What the call and its backward left behind beside the result, also where they raise."""
 
+    def leaks(self) -> tuple[str, list[str]]:
+        """How the counterexample calls the result where constants require grad, and the constants
+        that get some."""
+
     def divisor(self, case: Case | None = None) -> float:
         """What the mean divides by."""
 
