@@ -200,11 +200,17 @@ class _Worker:
                 if self.log.exists():
                     last = self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
                 raise RuntimeError(f"a worker process could not start\n{last}") from error
-            self.process.join(5)
-            return self._stopped(job, f"the process died: {_cause(self.process.exitcode)}")
+            return self._stopped(job, f"the process died: {_cause(self._exit_code())}")
         if isinstance(error, Exception):
             raise error  # ours
         return self._stopped(job, f"the call raised {type(error).__name__}")
+
+    def _exit_code(self) -> int | None:
+        """Known a moment after the death: the executor, which waits for it too, may be first to ask."""
+        deadline = time.monotonic() + 5
+        while self.process.exitcode is None and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        return self.process.exitcode
 
     def _stopped(self, job: Job, reason: str) -> Verdict:
         """The verdict on an implementation that gave none, with the call that it was in."""

@@ -16,7 +16,7 @@ from lossproof.mutant_trials import try_mutant
 from lossproof.mutants import Mutant, build, mutants_of, name_of
 from lossproof.mutations import changes
 from lossproof.sources import reached
-from lossproof.strength import Equivalent, Result, Strength, equivalents
+from lossproof.strength import Equivalent, Result, Strength, equivalents, figures
 from lossproof.verification import Fault
 
 FEW = 5
@@ -168,6 +168,14 @@ def test_every_row_of_the_table_has_a_mutant_and_a_reason() -> None:
             for loss in row.losses or [name for name, f, c in known if (f, c) == (row.function, change)]:
                 assert (loss, row.function, change) in known
             assert [name for name, f, c in known if (f, c) == (row.function, change)]
+
+
+@pytest.mark.parametrize("loss", figures())
+def test_the_laws_kill_enough(loss: str) -> None:
+    """The figures that are shown are of today's mutants, and none is below the goal."""
+    known = figures()[loss]
+    assert known["mutants"] == len(mutants_of(_vectorized(loss))), "run: lossproof strength --save"
+    assert known["killed"] >= strength.GOAL * (known["mutants"] - known["equivalent"])
 
 
 # The command

@@ -252,7 +252,7 @@ def test_raise_if_wrong_is_readable() -> None:
     verdict = verify(constant, "mse", dtypes=FLOAT32, examples=5)
     with pytest.raises(AssertionError, match=r"mse: wrong, \d+ laws broken") as caught:
         verdict.raise_if_wrong()
-    assert "result_1 = function(input, target" in str(caught.value)
+    assert "function(input, target" in str(caught.value)
 
 
 def test_verdict_survives_the_cache() -> None:
