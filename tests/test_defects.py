@@ -16,7 +16,7 @@ def test_defect_is_rejected(loss: str, defect: str) -> None:
     """By the law that the catalogue names, on float64, where rounding is no excuse; the finding's
     program is short, and fails when it is run."""
     wrong = CATALOG[loss].defects[defect]
-    verdict = verify(wrong.function, loss, dtypes=["float64"], laws=[wrong.breaks])
+    verdict = verify(wrong.function, loss, dtypes=["float64"], examples=60, laws=[wrong.breaks])
     assert verdict.outcome == "wrong"
     assert verdict.laws_broken == (wrong.breaks,)
     program = verdict.findings[0].snippet

@@ -113,7 +113,7 @@ class Stale:
 )
 def test_impostor_is_caught(impostor: Callable[..., Tensor], law: str) -> None:
     """Each is wrong, by the law that one would expect."""
-    verdict = verify(impostor, "mse", dtypes=FLOAT32)
+    verdict = verify(impostor, "mse", dtypes=FLOAT32, examples=30)
     assert verdict.outcome == "wrong"
     assert law in verdict.laws_broken
 
