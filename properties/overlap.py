@@ -34,13 +34,14 @@ def arguments(case: Case) -> tuple[Argument, ...]:
 TINY = 2.0**-100
 """Products of a probability and a weight above it are no subnormals, in float32 too."""
 soft = draw.numbers(0.0, 1.0, [0.0, 1.0, 0.5], smallest=TINY)
+faint = draw.numbers(2.0**-10, 2.0**-5)
 weights = draw.numbers(0.0, 4.0, [0.5, 0.3, 0.7, 1.0, 0.0], smallest=2.0**-20)
 
 
 @st.composite
 def _masks(draw_: st.DrawFn, /, **own: SearchStrategy[Any]) -> dict[str, object]:
-    """Soft and hard masks, empty and full ones, perfect ones; logits where an activation is on; now
-    and then many samples."""
+    """Soft and hard masks, empty and full ones, perfect ones, traces of nothing hardly smoothed; logits
+    where an activation is on; now and then many samples."""
     batch, channels = draw_(st.integers(1, 3)), draw_(st.integers(1, 3))
     shape = (batch, channels, *draw_(draw.spaces(2, 3)))
     if draw_(st.integers(0, 3)) == 3:
@@ -55,6 +56,8 @@ def _masks(draw_: st.DrawFn, /, **own: SearchStrategy[Any]) -> dict[str, object]
     else:
         probs = draw_(draw.arrays(shape, *draw.logits))
     smooth = draw_(draw.numbers(0.0, 10.0, [0.0, 1.0, 1e-5], smallest=2.0**-20))
+    if activation == "none" and draw_(st.sampled_from([False, False, False, True])):
+        probs, target, smooth = draw_(draw.arrays(shape, faint)), np.zeros(shape), 1e-5
     options: dict[str, Any] = {name: draw_(option) for name, option in own.items()}
     if activation != "none":
         most = _largest_logit(smooth, activation, options)
