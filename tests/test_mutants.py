@@ -160,14 +160,14 @@ def test_what_is_said_to_be_equivalent_must_be() -> None:
 
 
 def test_every_row_of_the_table_has_a_mutant_and_a_reason() -> None:
+    """In all of the losses that it names, or in some."""
     known = {(n, m.function, m.change) for n in CATALOG for m in mutants_of(_vectorized(n))}
     for row in equivalents():
-        assert len(row.reason) > 20
-        assert set(row.losses) <= set(CATALOG)
+        assert len(row.reason.split()) > 3
         for change in row.changes:
-            for loss in row.losses or [name for name, f, c in known if (f, c) == (row.function, change)]:
-                assert (loss, row.function, change) in known
-            assert [name for name, f, c in known if (f, c) == (row.function, change)]
+            of = {loss for loss, *what in known if what == [row.function, change]}
+            assert of
+            assert set(row.losses) <= of
 
 
 @pytest.mark.parametrize("loss", figures())
