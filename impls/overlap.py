@@ -369,10 +369,12 @@ def focal_tversky_naive(
 
     def one(p: Tensor, not_p: Tensor, g: Tensor) -> Tensor:
         wrong = alpha * (p * (1 - g)).sum() + beta * (not_p * g).sum()
-        whole = (p * g).sum() + wrong + smooth
-        if wrong == 0 and gamma < 1:  # the slope is infinite
+        right = (p * g).sum() + smooth
+        whole = wrong + right
+        if whole == 0 or (wrong == 0 and gamma < 1):  # the slope is infinite
             return 0 * wrong
-        return (wrong / whole) ** gamma if whole > 0 else 0 * whole
+        share = 1 - right / whole if wrong > right else wrong / whole  # whose slope keeps its digits
+        return share**gamma
 
     return _each_mask(one, probs, target, batch, include_background, activation, reduction)
 

@@ -34,7 +34,7 @@ def arguments(case: Case) -> tuple[Argument, ...]:
 TINY = 2.0**-100
 """Products of a probability and a weight above it are no subnormals, in float32 too."""
 soft = draw.numbers(0.0, 1.0, [0.0, 1.0, 0.5], smallest=TINY)
-faint = draw.numbers(2.0**-10, 2.0**-5)
+faint = draw.numbers(2.0**-8, 2.0**-5)
 weights = draw.numbers(0.0, 4.0, [0.5, 0.3, 0.7, 1.0, 0.0], smallest=2.0**-20)
 
 
@@ -57,7 +57,7 @@ def _masks(draw_: st.DrawFn, /, **own: SearchStrategy[Any]) -> dict[str, object]
         probs = draw_(draw.arrays(shape, *draw.logits))
     smooth = draw_(draw.numbers(0.0, 10.0, [0.0, 1.0, 1e-5], smallest=2.0**-20))
     if activation == "none" and draw_(st.sampled_from([False, False, False, True])):
-        probs, target, smooth = draw_(draw.arrays(shape, faint)), np.zeros(shape), 1e-5
+        probs, target, smooth = draw_(draw.arrays(shape, faint)), np.zeros(shape), 2.0**-20
     options: dict[str, Any] = {name: draw_(option) for name, option in own.items()}
     if activation != "none":
         most = _largest_logit(smooth, activation, options)
