@@ -1,6 +1,7 @@
 """Domains, laws and workloads of the overlap losses."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,16 @@ LOGIT_ARGUMENTS = (
 )
 
 
+SCALE_FREE_ARGUMENTS = (replace(ARGUMENTS[0], scale_free=True), ARGUMENTS[1])
+
+
 def arguments(case: Case) -> tuple[Argument, ...]:
-    """The first argument holds logits where an activation is given."""
-    return ARGUMENTS if case["activation"] == "none" else LOGIT_ARGUMENTS
+    """The first argument holds logits where an activation is given. Where neither what is missed nor
+    smoothing counts, only the direction of the probabilities does."""
+    if case["activation"] != "none":
+        return LOGIT_ARGUMENTS
+    only_direction = case["smooth"] == 0 and case.values.get("beta", 1) == 0
+    return SCALE_FREE_ARGUMENTS if only_direction else ARGUMENTS
 
 
 # Domain
