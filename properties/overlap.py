@@ -33,7 +33,7 @@ def arguments(case: Case) -> tuple[Argument, ...]:
     smoothing counts, only the direction of the probabilities does."""
     if case["activation"] != "none":
         return LOGIT_ARGUMENTS
-    only_direction = case["smooth"] == 0 and case.values.get("beta", 1) == 0
+    only_direction = case.values.get("smooth", 1) == 0 and case.values.get("beta", 1) == 0
     return SCALE_FREE_ARGUMENTS if only_direction else ARGUMENTS
 
 
