@@ -77,14 +77,20 @@ def case_of(loss: Loss, arguments: tuple[Any, ...], options: Mapping[str, Any]) 
     """The case that a call is of."""
     bound = inspect.signature(loss.oracle).bind(*arguments, **options)
     bound.apply_defaults()
-    values: dict[str, Any] = {}
-    for name, value in bound.arguments.items():
-        if isinstance(value, list):
-            values |= {f"{name}_{place}": _plain(part) for place, part in enumerate(value)}
-        else:
-            values[name] = _plain(value)
+    values = {name: _plain(value) for name, value in flattened(bound.arguments).items()}
     del values["reduction"]
     return Case(values)
+
+
+def flattened(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments by name, a list as its parts: what :meth:`Loss.split` makes lists of."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, list):
+            flat |= {f"{name}_{place}": part for place, part in enumerate(value)}
+        else:
+            flat[name] = value
+    return flat
 
 
 def _plain(value: Any) -> Any:

@@ -185,8 +185,9 @@ def _sources(loss: Loss) -> str:
     digest = hashlib.sha256(torch.__version__.encode())
     for function in reached(loss.variants[VARIANT], ROOM):
         digest.update(inspect.getsource(function).encode())
-    harness = ("mutants", "mutations", "verification", "trial", "tolerance", "cases", "networks")
-    names = [f"lossproof.{name}" for name in harness]
+    mutating = ("mutants", "mutations", "sources")
+    judging = ("verification", "trial", "traces", "tolerance", "cases", "networks")
+    names = [f"lossproof.{name}" for name in (*mutating, *judging)]
     names += [f"{room}.{loss.family}" for room in ("oracles", "properties")]
     for path in sorted(_imported({_path_of(name) for name in names}), key=str):
         digest.update(path.read_bytes())

@@ -16,7 +16,7 @@ from types import FunctionType
 from typing import Any
 
 from lossproof.mutations import changes
-from lossproof.sources import Function, only_checks, parsed, reached, rebuilt
+from lossproof.sources import Function, is_check, parsed, reached, rebuilt
 
 ROOM = "impls"
 
@@ -102,7 +102,7 @@ def _mutable(tree: ast.FunctionDef, function: FunctionType) -> Iterator[ast.AST]
 
 
 def _working(node: ast.AST, function: FunctionType) -> Iterator[ast.AST]:
-    if isinstance(node, ast.stmt) and _is_check(node, function):
+    if isinstance(node, ast.stmt) and is_check(node, function):
         return
     yield node
     for name, value in ast.iter_fields(node):
@@ -111,16 +111,6 @@ def _working(node: ast.AST, function: FunctionType) -> Iterator[ast.AST]:
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST) and not _is_strict(child):
                 yield from _working(child, function)
-
-
-def _is_check(statement: ast.stmt, function: FunctionType) -> bool:
-    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        called = statement.value.func
-        return isinstance(called, ast.Name) and only_checks(function.__globals__.get(called.id))
-    if isinstance(statement, ast.If | ast.For) and not statement.orelse:
-        return all(_is_check(inner, function) for inner in statement.body)
-    is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-    return is_text or isinstance(statement, ast.Raise)
 
 
 def _is_strict(node: ast.AST) -> bool:

@@ -16,7 +16,7 @@ import torch
 
 from lossproof.cases import generated
 from lossproof.loss import Loss
-from lossproof.sources import Function, only_checks, parsed, reached, rebuilt
+from lossproof.sources import Function, is_check, parsed, reached, rebuilt
 from lossproof.tolerance import STEP, items_at
 from lossproof.trial import tensors_of
 from properties.case import DTYPES, take_rows
@@ -140,22 +140,15 @@ class _Watching(ast.NodeTransformer):
         return node
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST:
-        return node if self._is_check(node) else self.generic_visit(node)
+        return node if is_check(node, self.function) else self.generic_visit(node)
 
     def visit_If(self, node: ast.If) -> ast.AST:
-        if not node.orelse and all(self._is_check(inner) for inner in node.body):
+        if is_check(node, self.function):
             return node
         node.test = self._condition(node.test)
         node.body = [self.visit(inner) for inner in node.body]
         node.orelse = [self.visit(inner) for inner in node.orelse]
         return node
-
-    def _is_check(self, node: ast.stmt) -> bool:
-        """Whether a statement can only raise: refusals have tests of their own."""
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            called = node.value.func
-            return isinstance(called, ast.Name) and only_checks(self.function.__globals__.get(called.id))
-        return isinstance(node, ast.Raise)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
         node.test = self._condition(node.test)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lossproof import tolerance
-from lossproof.anatomy import case_of, parameters
+from lossproof.anatomy import case_of, flattened, parameters
 from lossproof.loss import Loss, Variant
 from lossproof.trial import tracked
 from properties.case import DTYPES, Array, Case
@@ -40,12 +40,7 @@ def _tensors(
     loss: Loss, case: Case, arguments: tuple[Any, ...], options: dict[str, Any]
 ) -> list[Tensor]:
     """The tensors that may have a gradient, in the order of the loss's arguments."""
-    given: dict[str, Any] = dict(options)
-    for name, value in zip(parameters(loss), arguments, strict=False):
-        if isinstance(value, list):
-            given |= {f"{name}_{place}": part for place, part in enumerate(value)}
-        else:
-            given[name] = value
+    given = flattened({**dict(zip(parameters(loss), arguments, strict=False)), **options})
     return [given[name] for name in tracked(loss.arguments_of(case), "all")]
 
 

@@ -37,6 +37,17 @@ def only_checks(function: object) -> bool:
     return isinstance(function, FunctionType) and function.__annotations__.get("return", ...) is None
 
 
+def is_check(statement: ast.stmt, function: FunctionType) -> bool:
+    """Whether a statement of a function can only raise, or is text: refusals have tests of their own."""
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        called = statement.value.func
+        return isinstance(called, ast.Name) and only_checks(function.__globals__.get(called.id))
+    if isinstance(statement, ast.If | ast.For) and not statement.orelse:
+        return all(is_check(inner, function) for inner in statement.body)
+    is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return is_text or isinstance(statement, ast.Raise)
+
+
 def parsed(function: FunctionType) -> ast.FunctionDef:
     """The syntax tree of a function."""
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body

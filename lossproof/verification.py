@@ -170,11 +170,8 @@ class _Check:
     def run(self, dtype: str, done: Callable[[int], object]) -> None:
         """All laws on all cases of one dtype."""
         self.budgets[dtype] = self.ulps[dtype] = 0.0
-        cases = [
-            *generated(self.loss, dtype, self.examples, self.seed)[:1],
-            *failed_before(self.loss, dtype, _name(self.function)),
-            *generated(self.loss, dtype, self.examples, self.seed)[1:],
-        ]
+        first, *others = generated(self.loss, dtype, self.examples, self.seed)
+        cases = [first, *failed_before(self.loss, dtype, _name(self.function)), *others]
         for count, case in enumerate(cases):
             trial = self.trial(case, dtype)
             if count == 0 and self._is_unsupported(trial):

@@ -22,7 +22,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All tests of a loss go to one worker, which draws its cases and compiles it once."""
     for item in items:
-        loss = getattr(item, "callspec", None) and item.callspec.params.get("loss")  # type: ignore[attr-defined]
+        parametrized = getattr(item, "callspec", None)
+        loss = parametrized and parametrized.params.get("loss")
         row = loss if isinstance(loss, Loss) else CATALOG.get(loss) if isinstance(loss, str) else None
         if row is not None:
             item.add_marker(same_worker(row))

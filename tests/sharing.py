@@ -1,6 +1,5 @@
 """Which tests belong on one worker: those that ask the same oracle and compile the same graphs."""
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -8,18 +7,13 @@ import pytest
 
 from impls.compiled import Compiled
 from lossproof.loss import Loss
+from lossproof.sources import reached
 
 
 def compiled_in(function: Callable[..., Any]) -> dict[str, Compiled]:
     """What a function calls that is compiled, directly or through functions of the variants."""
-    found: dict[str, Compiled] = {}
-    for name in function.__code__.co_names:
-        value = function.__globals__.get(name)
-        if isinstance(value, Compiled):
-            found[value.function.__name__] = value
-        elif inspect.isfunction(value) and value.__module__.startswith("impls."):
-            found |= compiled_in(value)
-    return found
+    values = [f.__globals__.get(n) for f in reached(function, "impls") for n in f.__code__.co_names]
+    return {value.function.__name__: value for value in values if isinstance(value, Compiled)}
 
 
 def same_worker(loss: Loss) -> pytest.MarkDecorator:
