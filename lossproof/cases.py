@@ -97,10 +97,16 @@ def failed_before(loss: Loss, dtype: str, implementation: str, most: int = 3) ->
 
 
 def large(loss: Loss, dtype: str, seed: int) -> Case:
-    """A few thousand elements of a realistic workload."""
-    workload = loss.workloads[0]
-    rows = max(2, math.ceil(LARGE_ELEMENTS / workload.elements(1)))
-    return rounded(workload.make(np.random.default_rng(seed), rows), dtype)
+    """A realistic workload with a few thousand elements in what has a row for each item."""
+
+    def made(rows: int) -> Case:
+        return loss.workloads[0].make(np.random.default_rng(seed), rows)
+
+    def elements(case: Case) -> int:
+        return sum(case[a.name].size for a in loss.arguments_of(case) if a.gradient)
+
+    rows = max(2, math.ceil(LARGE_ELEMENTS / (elements(made(2)) - elements(made(1)))))
+    return rounded(made(rows), dtype)
 
 
 class _StillBroken(Exception):

@@ -1,13 +1,15 @@
 """What all tests share: one torch thread, a cache of their own, one worker for each core."""
 
 import os
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 import torch
 from sharing import same_worker
 
-from lossproof import CATALOG, Loss
+from lossproof import CATALOG
 
 torch.set_num_threads(1)
 
@@ -24,12 +26,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         parametrized = getattr(item, "callspec", None)
         loss = parametrized and parametrized.params.get("loss")
-        row = loss if isinstance(loss, Loss) else CATALOG.get(loss) if isinstance(loss, str) else None
+        row = CATALOG.get(loss if isinstance(loss, str) else getattr(loss, "name", ""))
         if row is not None:
             item.add_marker(same_worker(row))
 
 
+@pytest.fixture(scope="session")
+def _caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folders for caches, of which few are ever made: a folder for each of the thousands of tests would
+    take seconds."""
+    folder = tmp_path_factory.mktemp("caches")
+    return (folder / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_cache(_caches: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's cache."""
-    monkeypatch.setenv("LOSSPROOF_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("LOSSPROOF_CACHE", str(next(_caches)))

@@ -9,7 +9,7 @@ from torch._dynamo.eval_frame import _debug_get_cache_entry_list
 
 from impls.compiled import Compiled, graph_input, number
 from lossproof import CATALOG
-from lossproof.cases import generated
+from lossproof.cases import generated, large
 from lossproof.trial import TorchTrial
 
 pytestmark = pytest.mark.compiled
@@ -23,7 +23,7 @@ def _graphs(compiled: Compiled) -> int:
 def test_fused_runs_compiled(loss: str) -> None:
     """Calls make graphs, fewer than the limit past which torch would say no."""
     row = CATALOG[loss]
-    for case in generated(row, "float32", 12, 0):
+    for case in (*generated(row, "float32", 12, 0), large(row, "float32", 0)):
         TorchTrial(row.variants["fused"], row, case, "float32").value()
     compiled = compiled_in(row.variants["fused"])
     assert compiled
