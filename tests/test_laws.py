@@ -12,7 +12,7 @@ from properties.case import DTYPES
 from properties.general import large_batch
 from properties.trial import NotApplicable
 
-EXAMPLES = 12
+EXAMPLES = 10
 
 
 def _every_law() -> list[object]:
