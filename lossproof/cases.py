@@ -7,6 +7,7 @@ import time
 import unittest
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,8 +22,14 @@ from properties.case import Case, rounded, take_rows
 
 DRAWN = 60
 BATCH = 20
+SOUGHT = -1
+"""The number of the batch that is not shared."""
 SHRINKING_SECONDS = 20.0
 LARGE_ELEMENTS = 3000
+HUGE_ELEMENTS = 2**18
+SMALL_ROW = 16
+COUNTED = 65_600
+"""More than the largest float16, 65,504."""
 QUIET = settings(
     database=None,
     deadline=None,
@@ -39,19 +46,23 @@ def _search(
     number: int,
     phases: list[Phase],
     database: ExampleDatabase | None,
-    visit: Callable[[Case], object],
+    visit: Callable[[Case], float | None],
+    most: int = BATCH,
 ) -> None:
     """Draw a batch of cases for a visitor. The database knows them by this very test, whoever visits.
+    A number that the visitor returns is one to make large, in the phase named target.
 
     Hypothesis makes new examples from those before, so that a long run can stay with one option for a
     hundred of them: a batch has a seed of its own, and so has a dtype.
     """
 
-    @settings(QUIET, max_examples=BATCH, phases=phases, database=database)
+    @settings(QUIET, max_examples=most, phases=phases, database=database)
     @hypothesis.seed(zlib.crc32(f"{seed} {dtype} {number}".encode()))  # below the settings, whose
     @hypothesis.given(loss.cases(dtype))  # database it would take away
     def search(case: Case) -> None:
-        visit(case)
+        score = visit(case)
+        if score is not None:
+            hypothesis.target(score)
 
     search()
 
@@ -76,6 +87,13 @@ def _batch(loss: Loss, dtype: str, seed: int, number: int) -> tuple[Case, ...]:
     return tuple(cases)
 
 
+def sought(
+    loss: Loss, dtype: str, examples: int, seed: int, score: Callable[[Case], float | None]
+) -> None:
+    """Further cases for an implementation alone, each made from those before that scored most."""
+    _search(loss, dtype, seed, SOUGHT, [Phase.generate, Phase.target], None, score, examples)
+
+
 def _failures(loss: Loss, dtype: str, implementation: str) -> Path:
     """Where the failures of an implementation are kept, in a folder for each law.
 
@@ -98,15 +116,36 @@ def failed_before(loss: Loss, dtype: str, implementation: str, most: int = 3) ->
 
 def large(loss: Loss, dtype: str, seed: int) -> Case:
     """A realistic workload with a few thousand elements in what has a row for each item."""
+    rows = 2 + max(0, LARGE_ELEMENTS - _elements(loss, 0, 2)) // _row_elements(loss, 0)
+    return _workload_case(loss, 0, dtype, seed, rows)
 
-    def made(rows: int) -> Case:
-        return loss.workloads[0].make(np.random.default_rng(seed), rows)
 
-    def elements(case: Case) -> int:
-        return sum(case[a.name].size for a in loss.arguments_of(case) if a.gradient)
+def huge(loss: Loss, dtype: str, seed: int) -> Case:
+    """A realistic workload with more than float16 can count: as many small rows, or a quarter of a
+    million elements in rows as large as fit."""
+    code = f'huge(CATALOG["{loss.name}"], "{dtype}", {seed})'
+    if _row_elements(loss, 0) <= SMALL_ROW:
+        return replace(_workload_case(loss, 0, dtype, seed, COUNTED), code=code)
+    sizes = {n: _elements(loss, n, 1) for n, workload in enumerate(loss.workloads) if not workload.gpu}
+    number = max((n for n, size in sizes.items() if size <= HUGE_ELEMENTS), key=sizes.__getitem__)
+    rows = 1 + (HUGE_ELEMENTS - sizes[number]) // _row_elements(loss, number)
+    return replace(_workload_case(loss, number, dtype, seed, rows), code=code)
 
-    rows = max(2, math.ceil(LARGE_ELEMENTS / (elements(made(2)) - elements(made(1)))))
-    return rounded(made(rows), dtype)
+
+def _workload_case(loss: Loss, number: int, dtype: str, seed: int, rows: int) -> Case:
+    return rounded(loss.workloads[number].make(np.random.default_rng(seed), rows), dtype)
+
+
+@lru_cache(maxsize=1000)
+def _elements(loss: Loss, number: int, rows: int) -> int:
+    """How many numbers with a gradient some rows of a workload have."""
+    case = loss.workloads[number].make(np.random.default_rng(0), rows)
+    return sum(case[argument.name].size for argument in loss.arguments_of(case) if argument.gradient)
+
+
+def _row_elements(loss: Loss, number: int) -> int:
+    """By how many one row more has more."""
+    return _elements(loss, number, 2) - _elements(loss, number, 1)
 
 
 class _StillBroken(Exception):

@@ -79,6 +79,7 @@ _ROWS = (
         oracle=classification_oracles.binary_cross_entropy,
         items=classification_oracles.binary_cross_entropy_items,
         arguments=classification.SIGMOID_ARGUMENTS,
+        floor=classification.binary_floor,
         smooth=classification.smooth,
         cases=classification.binary_cases,
         variants={

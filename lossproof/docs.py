@@ -26,7 +26,7 @@ PAGE = Path("docs/losses.md")
 PICTURES = Path("docs/curves")
 README = Path("README.md")
 SOME_LAWS = (*general.PAIR_LAWS, *general.CONSTANT_LAWS, *general.SMOOTH_LAWS)
-SHARED_LAWS = (*general.LAWS, general.large_batch, *SOME_LAWS)
+SHARED_LAWS = (*general.LAWS, *general.BATCH_LAWS, *SOME_LAWS)
 ONLY_WHERE = {
     **dict.fromkeys(general.PAIR_LAWS, "where gradient flows to several arguments"),
     **dict.fromkeys(general.CONSTANT_LAWS, "where arguments are constants"),
@@ -120,7 +120,8 @@ def losses_table(losses: Sequence[Loss], page: str = "") -> str:
         name = f"[`{loss.name}`]({page}#{loss.name})"
         known = figures().get(loss.name)
         killed = f"{share(known)} of {known['mutants'] - known['equivalent']}" if known else ""
-        counts = (str(len(loss.laws) + 1), killed, ", ".join(map(_defect, loss.defects)))
+        laws = str(len(loss.laws) + len(general.BATCH_LAWS))
+        counts = (laws, killed, ", ".join(map(_defect, loss.defects)))
         rows.append((shown, name, _code(loss.formula), ", ".join(loss.variants), *counts))
     columns = ("laws", f"[mutants]({page}#mutants) killed", "wrong forms it rejects")
     table = _table(("family", "loss", "formula", "variants", *columns), rows)

@@ -14,7 +14,7 @@ from lossproof.measure import BACKWARD, FORWARD, PASSES, Timing
 from lossproof.mutant_trials import VARIANT
 from lossproof.strength import GOAL, Strength, figures, share
 from lossproof.verdict import Verdict
-from properties.general import large_batch
+from properties.general import BATCH_LAWS
 from properties.trial import BUDGETS
 
 STYLES = {"correct": "green", "wrong": "red", "error": "red", "refused": "red", "unsupported": "yellow"}
@@ -29,7 +29,7 @@ def catalogue_table(losses: Sequence[Loss]) -> RenderableType:
         column.justify = "right"
     for loss in losses:
         further = ", ".join(name for name in loss.variants if name not in common)
-        counts = (str(len(loss.laws) + 1), str(len(loss.defects)))
+        counts = (str(len(loss.laws) + len(BATCH_LAWS)), str(len(loss.defects)))
         killed = share(known) if (known := figures().get(loss.name)) else "-"
         table.add_row(Text(loss.name, "bold"), further, *counts, killed, Text(loss.paper))
     note = (
@@ -48,7 +48,7 @@ def loss_report(loss: Loss) -> RenderableType:
     for name, function in loss.variants.items():
         variants.add_row(name, Text(_plain(sentence(function))))
     laws = _table("law", "what it says")
-    for law in (*loss.laws, large_batch):
+    for law in (*loss.laws, *BATCH_LAWS):
         laws.add_row(law.__name__, Text(_plain(sentence(law))))
     defects = _table("defect", "breaks", "what is wrong")
     for name, defect in loss.defects.items():

@@ -17,6 +17,9 @@ from properties.trial import BUDGETS, Broken
 MODULES = ("os", "random", "sys", "tempfile")
 """What an assertion may need, beside NumPy."""
 
+WRITTEN = 1000
+"""So many numbers are always written down."""
+
 LAYOUT_CODE = {
     "contiguous": "{}",
     "strided": "torch.stack([{0}, {0}], -1)[..., 0]",
@@ -42,6 +45,8 @@ def program(trial: TorchTrial, law: str, statement: str, failure: Broken | Raise
         "import torch",
         *[line for line in _definition(trial.function) if line != "import torch"],
         *[f"from {f.__module__} import {f.__name__}" for f in trial.loss.torch_options.values()],
+        *(["from lossproof import CATALOG"] if "CATALOG" in body else []),
+        *(["from lossproof.cases import huge"] if "huge(" in body else []),
         "",
         *textwrap.wrap(
             f"The law {law}: {statement}", WIDTH, initial_indent="# ", subsequent_indent="# "
@@ -126,6 +131,8 @@ def _inputs(trial: TorchTrial, call: Call) -> dict[str, str]:
         dtype = "int64" if array.dtype.kind == "i" else trial.dtype
         device = "" if trial.device == "cpu" else f', device="{trial.device}"'
         code = f"torch.tensor({_numbers(array)}, dtype=torch.{dtype}{device})"
+        if call.case.code and array.size > WRITTEN:
+            code = f'torch.tensor({call.case.code}["{argument.name}"], dtype=torch.{dtype}{device})'
         if array.size == 0:
             code = f"torch.zeros({tuple(array.shape)}, dtype=torch.{dtype}{device})"
         if call.layout == "channels_last":

@@ -3,13 +3,14 @@
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 
-from lossproof.cases import failed_before, generated, halved, large, shrunk
+from lossproof.cases import failed_before, generated, halved, huge, large, shrunk, sought
 from lossproof.catalog import CATALOG
 from lossproof.lookup import dtype_name, find, require_device
 from lossproof.loss import Law, Loss, Variant
@@ -17,11 +18,17 @@ from lossproof.snippet import program
 from lossproof.trial import Call, Raised, TorchTrial
 from lossproof.verdict import MISCONDUCT, Finding, Outcome, Verdict
 from properties.case import DTYPES, Case, spacing_at
-from properties.general import large_batch, value
+from properties.general import BATCH_LAWS, gradient, large_batch, mean_of_many, value
 from properties.trial import Broken, NotApplicable, budgets_used
 
 ALL_FOUR = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 """The dtypes that every implementation is checked on."""
+
+MANY = 100
+"""So many examples are the default."""
+
+SOUGHT_SHARE = 4
+"""One case more for so many, sought where the error is largest."""
 
 Progress = Callable[[int, int], object]
 """Called with how many cases are done, of how many."""
@@ -36,7 +43,7 @@ def verify(
     *,
     device: str = "cpu",
     dtypes: Iterable[torch.dtype | str] = ALL_FOUR,
-    examples: int = 100,
+    examples: int = MANY,
     seed: int = 0,
     laws: Iterable[str] | None = None,
     progress: Progress | None = None,
@@ -70,7 +77,7 @@ def verify(
     names = [dtype_name(dtype) for dtype in dtypes]
     if examples < 1:
         raise ValueError(f"examples: expected at least 1, got {examples}")
-    known = {law.__name__: law for law in (*row.laws, large_batch)}
+    known = {law.__name__: law for law in (*row.laws, *BATCH_LAWS)}
     chosen = [find("law", law, known) for law in (known if laws is None else laws)]
     check = _Check(function, row, chosen, device, examples, seed, announce)
     each = examples + 1
@@ -112,18 +119,18 @@ def first_fault(
     """The first fault that verification meets, or None: whether a form is rejected, without the
     search for the smallest case that takes most of the time of a wrong verdict. Only these laws, if
     any are given, are asked."""
-    chosen = (*loss.laws, large_batch) if laws is None else laws
+    chosen = (*loss.laws, *BATCH_LAWS) if laws is None else laws
     for dtype in dtypes:
         trials = (
             TorchTrial(function, loss, case, dtype, device)
             for case in generated(loss, dtype, examples, seed)
         )
         tried = itertools.chain(
-            ((law, trial) for trial in trials for law in chosen if law is not large_batch),
+            ((law, trial) for trial in trials for law in chosen if law not in BATCH_LAWS),
             (
-                (law, TorchTrial(function, loss, large(loss, dtype, seed), dtype, device))
-                for law in chosen
-                if law is large_batch
+                (law, TorchTrial(function, loss, case, dtype, device))
+                for law, case in _batches(loss, dtype, examples, seed)
+                if law in chosen
             ),
         )
         for law, trial in tried:
@@ -134,6 +141,14 @@ def first_fault(
             except (Broken, Raised) as failure:
                 return Fault(law.__name__, dtype, str(failure))
     return None
+
+
+def _batches(loss: Loss, dtype: str, examples: int, seed: int) -> Iterator[tuple[Law, Case]]:
+    """The laws about batches of their own, each with its batch; the greatest only among many examples,
+    which are worth its time."""
+    yield large_batch, large(loss, dtype, seed)
+    if dtype == "float16" and examples >= MANY:
+        yield mean_of_many, huge(loss, dtype, seed)
 
 
 class _Check:
@@ -177,11 +192,15 @@ class _Check:
             if count == 0 and self._is_unsupported(trial):
                 self.unsupported.append(dtype)
                 return
-            self._apply([law for law in self.laws if law is not large_batch], trial)
+            self._apply([law for law in self.laws if law not in BATCH_LAWS], trial)
             self._measure(trial)
             done(min(count + 1, self.examples))
-        if large_batch in self.laws:
-            self._apply([large_batch], self.trial(large(self.loss, dtype, self.seed), dtype))
+        if self.examples >= MANY and {value, gradient} <= {*self.laws}:
+            further = self.examples // SOUGHT_SHARE
+            sought(self.loss, dtype, further, self.seed, partial(self._seek, dtype))
+        for law, case in _batches(self.loss, dtype, self.examples, self.seed):
+            if law in self.laws:
+                self._apply([law], self.trial(case, dtype))
         done(self.examples + 1)
 
     def _is_unsupported(self, trial: TorchTrial) -> bool:
@@ -211,8 +230,15 @@ class _Check:
                 self.findings[name] = self._finding(law, trial, failure)
             self.applied[name] += 1
 
-    def _measure(self, trial: TorchTrial) -> None:
-        """Keep the largest errors seen."""
+    def _seek(self, dtype: str, case: Case) -> float | None:
+        """Judge value and gradient; the share of the error budget that they use, if they are right."""
+        trial = self.trial(case, dtype)
+        self._apply([value, gradient], trial)
+        used = self._measure(trial)
+        return used if math.isfinite(used) else None
+
+    def _measure(self, trial: TorchTrial) -> float:
+        """Keep the largest errors seen; how many budgets this trial uses."""
         dtype = trial.dtype
         try:
             pairs = [(trial.value(), trial.truth())]
@@ -222,7 +248,7 @@ class _Check:
                     pairs.append((trial.gradient(argument.name), true))
         except (Broken, Raised):
             self.budgets[dtype] = self.ulps[dtype] = math.inf
-            return
+            return math.inf
         used = max(float(budgets_used(got, true).max(initial=0)) for got, true in pairs)
         self.budgets[dtype] = max(self.budgets[dtype], used)
         got, true = pairs[0]
@@ -231,6 +257,7 @@ class _Check:
             error = np.where(judged, np.abs(got.value - true.value), 0)
         ulps = error / spacing_at(np.maximum(np.abs(true.value), 1), dtype)
         self.ulps[dtype] = max(self.ulps[dtype], float(ulps.max(initial=0)))
+        return used
 
     def _finding(self, law: Law, trial: TorchTrial, failure: Broken | Raised) -> Finding:
         """The broken law on the smallest case that breaks it."""
@@ -238,7 +265,7 @@ class _Check:
         def breaks(case: Case) -> bool:
             return self._breaks(law, case, trial.dtype)
 
-        if law is large_batch:
+        if law in BATCH_LAWS:
             case = halved(self.loss, trial.case, breaks)
         else:
             key = (self.loss, trial.dtype, self.examples, self.seed)

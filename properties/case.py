@@ -110,11 +110,13 @@ class Argument:
 class Case:
     """Named arguments: arrays (float64 numbers that the dtype holds, or int64) and plain options.
 
-    ``seed`` feeds whatever else a law must choose (a permutation, an upstream gradient).
+    ``seed`` feeds whatever else a law must choose (a permutation, an upstream gradient). ``code`` makes
+    this very case, where it is too large to be written down.
     """
 
     values: Mapping[str, Any]
     seed: int = 0
+    code: str = ""
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]

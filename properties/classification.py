@@ -120,6 +120,11 @@ def _binary(draw_: st.DrawFn) -> dict[str, object]:
     return {**_pairs(draw_), "pos_weight": draw_(pos_weight)}
 
 
+def binary_floor(case: Case) -> float:
+    """The weight of positives multiplies the loss, and so the smallest error worth speaking of."""
+    return max(1.0, float(case["pos_weight"]))
+
+
 def binary_cases(dtype: str) -> SearchStrategy[Case]:
     """Cases of same-shaped logits and targets, and the positives' weight."""
     return draw.cases(_binary(), dtype)

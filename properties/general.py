@@ -60,6 +60,16 @@ def large_batch(trial: Trial) -> None:
         _matches(trial.value(reduction=reduction, track="none"), wanted, f"{reduction} of the items")
 
 
+def mean_of_many(trial: Trial) -> None:
+    """Over more numbers than the dtype can count to, the mean still is the oracle's."""
+    wanted = trial.truth(reduction="mean")
+    _matches(trial.value(reduction="mean", track="none"), wanted, "mean of the items")
+
+
+BATCH_LAWS = (large_batch, mean_of_many)
+"""Laws about batches of their own, which are asked once for each dtype."""
+
+
 def gradient(trial: Trial) -> None:
     """The gradient is the oracle's, for every argument that has one, under every reduction."""
     for name in gradient_names(trial):

@@ -9,7 +9,7 @@ from lossproof.cases import generated
 from lossproof.trial import TorchTrial
 from lossproof.verdict import Verdict
 from properties.case import DTYPES
-from properties.general import large_batch
+from properties.general import BATCH_LAWS
 from properties.trial import NotApplicable
 
 EXAMPLES = 10
@@ -21,7 +21,7 @@ def _every_law() -> list[object]:
     for loss in CATALOG.values():
         for variant in loss.variants:
             marks = [pytest.mark.compiled] if variant == "fused" else []
-            for law in (*loss.laws, large_batch):
+            for law in (*loss.laws, *BATCH_LAWS):
                 name = law.__name__
                 parameters.append(
                     pytest.param(

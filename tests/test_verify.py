@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -13,9 +14,10 @@ from impls.classification import cross_entropy_vectorized, sigmoid_focal_vectori
 from impls.regression import mse_vectorized
 from lossproof import CATALOG, verify
 from lossproof.cache import folder
+from lossproof.cases import sought
 from lossproof.verdict import Verdict
 from lossproof.verification import first_fault
-from properties.case import DTYPES
+from properties.case import DTYPES, Case
 
 FLOAT32 = [torch.float32]
 
@@ -79,6 +81,13 @@ def no_tensor(input: Tensor, target: Tensor, *, reduction: str = "mean") -> floa
     return float(mse_vectorized(input, target, reduction="sum").detach())
 
 
+def counted_in_half(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    if reduction != "mean":
+        return giou_vectorized(boxes1, boxes2, reduction=reduction)
+    total = giou_vectorized(boxes1.float(), boxes2.float(), reduction="sum")
+    return (total / torch.tensor(len(boxes1), dtype=boxes1.dtype)).to(boxes1.dtype)
+
+
 class Stale:
     """Right on the first call, then remembers."""
 
@@ -116,6 +125,21 @@ def test_impostor_is_caught(impostor: Callable[..., Tensor], law: str) -> None:
     verdict = verify(impostor, "mse", dtypes=FLOAT32, examples=30)
     assert verdict.outcome == "wrong"
     assert law in verdict.laws_broken
+
+
+def test_a_count_too_large_for_half_is_caught() -> None:
+    """A mean over more than 65,504 numbers, which are infinitely many in float16."""
+    many, few = (
+        verify(counted_in_half, "giou", dtypes=["float16"], examples=n, laws=["mean_of_many"])
+        for n in (100, 99)
+    )
+    assert many.laws_broken == ("mean_of_many",)
+    assert len(many.findings[0].inputs["boxes1"]) > 65_504
+    assert few.applied == {"mean_of_many": 0}
+    program = many.findings[0].snippet
+    assert max(map(len, program.splitlines())) < 120
+    with pytest.raises(AssertionError, match="mean of the items differs"):
+        exec(compile(program, "many.py", "exec"), {"__name__": "__main__"})
 
 
 def test_nan_swept_to_zero_is_caught() -> None:
@@ -237,6 +261,32 @@ def test_a_failure_is_found_again_with_fewer_examples() -> None:
         if kept.is_file():
             kept.unlink()
     assert verify(only_rare, "mse", **few).outcome == "correct"  # an empty folder is no obstacle
+
+
+def test_what_scores_is_sought() -> None:
+    """Most of the cases are far from 0, where that is asked for; by chance few are."""
+
+    def distance(case: Case) -> float:
+        return min(1e6, float(np.abs(case["input"]).sum()))
+
+    def median(tell: bool) -> float:
+        seen = []
+
+        def score(case: Case) -> float | None:
+            seen.append(distance(case))
+            return seen[-1] if tell else None
+
+        sought(CATALOG["mse"], "float64", 100, 0, score)
+        return float(np.median(seen))
+
+    assert median(tell=True) > 100 * median(tell=False)
+
+
+def test_further_cases_are_sought_by_default() -> None:
+    """A quarter more, for the laws that have an error budget."""
+    laws = ["value", "gradient", "form"]
+    applied = verify(mse_vectorized, "mse", dtypes=["float64"], laws=laws).applied
+    assert (applied["value"], applied["gradient"], applied["form"]) == (125, 125, 100)
 
 
 def test_right_is_right_at_another_seed() -> None:
