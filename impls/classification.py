@@ -19,6 +19,7 @@ from impls.arguments import (
     require_shape,
     wide,
 )
+from impls.closed_form import ClosedForm, with_slope
 from impls.compiled import Compiled, graph_input, number
 
 # Cross entropy: -w_t (1-ε) log p_t - (ε/C) Σ_k w_k log p_k
@@ -337,6 +338,49 @@ def binary_cross_entropy_fused(
     return _fused_binary(logits, target, pos_weight, 1.0, reduction)
 
 
+def _logistic(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """σ(x), σ(-x) and log(1 + e^-|x|) from one exponential and one logarithm.
+
+    The logarithm of u = 1 + e is Inductor's own, which is several times faster than log1p; what was lost
+    in rounding u is known, e - (u-1), and put back.
+    """
+    e = torch.exp(-x.abs())
+    u = 1 + e
+    large = 1 / u
+    small = e * large
+    logarithm = torch.log(u) + (e - (u - 1)) * large
+    positive = x >= 0
+    return torch.where(positive, large, small), torch.where(positive, small, large), logarithm
+
+
+def _binary_and_slope(
+    x: Tensor, t: Tensor, positive: Tensor, negative: Tensor, divisor: Divisor
+) -> tuple[Tensor, Tensor]:
+    """b (1-t) p - a t (1-p) has no difference in it that a hard target leaves."""
+    p, not_p, logarithm = _logistic(x)
+    of_one, of_zero = positive * t, negative * (1 - t)
+    items = x.abs() * torch.where(x < 0, of_one, of_zero) + (of_one + of_zero) * logarithm
+    return with_slope(items, of_zero * p - of_one * not_p, divisor)
+
+
+def _binary_value(x: Tensor, t: Tensor, positive: Tensor, negative: Tensor, divisor: Divisor) -> Tensor:
+    return _binary_and_slope(x, t, positive, negative, divisor)[0]
+
+
+_closed_binary = ClosedForm(
+    _binary, Compiled(_binary_value, graphs=16), Compiled(_binary_and_slope, graphs=16)
+)
+
+
+def binary_cross_entropy_closed_form(
+    logits: Tensor, target: Tensor, *, pos_weight: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """Value and gradient in one compiled pass."""
+    _check_binary(logits, target, pos_weight, reduction)
+    divisor = divisor_of(reduction, logits.numel())
+    return _closed_binary(logits, target, (pos_weight, 1.0), divisor)
+
+
 # Log loss: -[t log p + (1-t) log(1-p)], each logarithm at least -100
 
 LOG_FLOOR = -100.0
@@ -436,6 +480,14 @@ def balanced_cross_entropy_fused(
     """The vectorized form, compiled; β of the batch is taken before."""
     _check_balanced(logits, target, beta, reduction)
     return _fused_binary(logits, target, *_balance(target, beta), reduction)
+
+
+def balanced_cross_entropy_closed_form(
+    logits: Tensor, target: Tensor, *, beta: float | None = None, reduction: str = "mean"
+) -> Tensor:
+    """Value and gradient in one compiled pass."""
+    _check_balanced(logits, target, beta, reduction)
+    return _closed_binary(logits, target, _balance(target, beta), divisor_of(reduction, logits.numel()))
 
 
 # Softmax focal loss: -α_t (1-q)^γ log q, q = s + (1-2s) p_t
@@ -688,3 +740,81 @@ def sigmoid_focal_fused(
         None if divisor is None else number(divisor),
     )
     return result.reshape(logits.shape) if divisor is None else result
+
+
+def _sigmoid_focal_and_slope(
+    x: Tensor,
+    t: Tensor,
+    gamma: Tensor | None,
+    alpha_slope: Tensor,
+    alpha_start: Tensor,
+    divisor: Divisor,
+) -> tuple[Tensor, Tensor]:
+    """With m = 1-p_t: m^γ BCE and its slope m^γ (p-t) + γ m^(γ-1) p(1-p)(1-2t) BCE; γ = None means 2.
+
+    p-t is p(1-t) - (1-p)t, as m is p(1-t) + (1-p)t; the logarithm of m near 1 is put right like that
+    of :func:`_logistic`.
+    """
+    p, not_p, logarithm = _logistic(x)
+    wrong_if_zero, wrong_if_one = p * (1 - t), not_p * t
+    wrong = wrong_if_zero + wrong_if_one
+    binary = x.abs() * torch.where(x < 0, t, 1 - t) + logarithm
+    bend = binary * p * not_p * (1 - 2 * t)
+    if gamma is None:
+        power = wrong * wrong
+        slope_of_power = 2 * wrong * bend
+    else:
+        right = p * t + not_p * (1 - t)
+        least = wrong.clamp(min=torch.finfo(x.dtype).tiny)
+        base = torch.where(right < 0.5, 1 - right, least)
+        lost = torch.where(right < 0.5, -right - (base - 1), 0)
+        power = torch.exp(gamma * (torch.log(base) + lost / base))
+        slope_of_power = gamma * power * (bend / least)
+    alpha = alpha_start + alpha_slope * t
+    slope = power * (wrong_if_zero - wrong_if_one) + slope_of_power
+    return with_slope(alpha * power * binary, alpha * slope, divisor)
+
+
+def _sigmoid_focal_value(
+    x: Tensor,
+    t: Tensor,
+    gamma: Tensor | None,
+    alpha_slope: Tensor,
+    alpha_start: Tensor,
+    divisor: Divisor,
+) -> Tensor:
+    return _sigmoid_focal_and_slope(x, t, gamma, alpha_slope, alpha_start, divisor)[0]
+
+
+def _sigmoid_focal_or_square(
+    logits: Tensor,
+    target: Tensor,
+    gamma: float | Tensor | None,
+    alpha_slope: float | Tensor,
+    alpha_start: float | Tensor,
+    divisor: Divisor,
+) -> Tensor:
+    """The plain formula, for which γ = None means 2 as well."""
+    exponent = 2.0 if gamma is None else gamma
+    return _sigmoid_focal(logits, target, exponent, alpha_slope, alpha_start, divisor)
+
+
+_closed_sigmoid_focal = ClosedForm(
+    _sigmoid_focal_or_square,
+    Compiled(_sigmoid_focal_value, graphs=16),
+    Compiled(_sigmoid_focal_and_slope, graphs=16),
+)
+
+
+def sigmoid_focal_closed_form(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    gamma: float = 2.0,
+    alpha: float | None = 0.25,
+    reduction: str = "mean",
+) -> Tensor:
+    """Value and gradient in one compiled pass; γ = 2 is a square, without a second exponential."""
+    _check_sigmoid_focal(logits, target, gamma, alpha, reduction)
+    numbers = (None if gamma == 2 else gamma, *_alpha_line(alpha))
+    return _closed_sigmoid_focal(logits, target, numbers, divisor_of(reduction, logits.numel()))

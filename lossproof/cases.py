@@ -195,7 +195,7 @@ def shrunk(
 def halved(loss: Loss, case: Case, breaks: Callable[[Case], bool]) -> Case:
     """A large case with half of its rows dropped again and again, while it breaks a law."""
     arguments = loss.arguments_of(case)
-    while (rows := len(case[arguments[0].name])) > 1:
+    while arguments[0].batched and (rows := len(case[arguments[0].name])) > 1:
         halves = (slice(0, rows // 2), slice(rows // 2, rows))
         broken = [part for half in halves if breaks(part := take_rows(case, arguments, half))]
         if not broken:

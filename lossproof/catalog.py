@@ -87,6 +87,7 @@ _ROWS = (
             "naive": classification_impls.binary_cross_entropy_naive,
             "vectorized": classification_impls.binary_cross_entropy_vectorized,
             "fused": classification_impls.binary_cross_entropy_fused,
+            "closed_form": classification_impls.binary_cross_entropy_closed_form,
         },
         defects={
             "mistaken_second_sigmoid": Defect(
@@ -150,6 +151,7 @@ _ROWS = (
             "naive": classification_impls.balanced_cross_entropy_naive,
             "vectorized": classification_impls.balanced_cross_entropy_vectorized,
             "fused": classification_impls.balanced_cross_entropy_fused,
+            "closed_form": classification_impls.balanced_cross_entropy_closed_form,
         },
         defects={
             "mistaken_ratio": Defect(
@@ -223,6 +225,7 @@ _ROWS = (
             "naive": classification_impls.sigmoid_focal_naive,
             "vectorized": classification_impls.sigmoid_focal_vectorized,
             "fused": classification_impls.sigmoid_focal_fused,
+            "closed_form": classification_impls.sigmoid_focal_closed_form,
         },
         defects={
             "published_log_of_sigmoid": Defect(

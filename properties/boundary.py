@@ -112,6 +112,11 @@ def cross_entropy_floor(case: Case) -> Array:
     return weights
 
 
+def _farthest(power: float) -> float:
+    """The largest distance whose power is far from overflow."""
+    return float(LARGEST_POWER ** (1 / max(power, 1.0)))
+
+
 @st.composite
 def _hausdorff(draw_: st.DrawFn) -> dict[str, object]:
     """Soft and hard masks, perfect ones; powers around and far from 2."""
@@ -121,10 +126,10 @@ def _hausdorff(draw_: st.DrawFn) -> dict[str, object]:
     perfect = draw_(st.booleans()) and draw_(st.booleans())
     distances = draw_(draw.arrays(shape, *DISTANCES)), draw_(draw.arrays(shape, *DISTANCES))
     power = draw_(st.sampled_from([2.0, 1.0, 3.0, 0.5, 64.0, 400.0]) | draw.numbers(2.0**-6, 8.0))
-    limit = LARGEST_POWER ** (1 / max(power, 1.0))
-    perfect |= (distances[0] > limit) | (distances[1] > limit)
+    limit = _farthest(power)
+    too_far = (distances[0] > limit) | (distances[1] > limit)
     return {
-        "probs": np.where(perfect, target, probs),
+        "probs": np.where(too_far | perfect, target, probs),
         "target": target,
         "probs_distance": distances[0],
         "target_distance": distances[1],
@@ -408,7 +413,7 @@ def rises_with_distance(trial: Trial) -> None:
     """Items rise with each of the distances."""
     for name in ("probs_distance", "target_distance"):
         farther = 1.5 * trial.case[name] + 1
-        assume(np.isfinite(round_to(farther, trial.dtype)))
+        assume(round_to(farther, trial.dtype) <= _farthest(trial.case["power"]))
         higher = trial.case.changed(**{name: round_to(farther, trial.dtype)})
         at_least(trial.value(higher), trial.value())
 

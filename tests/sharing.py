@@ -1,10 +1,12 @@
 """Which tests belong on one worker: those that ask the same oracle and compile the same graphs."""
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import pytest
 
+from impls.closed_form import ClosedForm
 from impls.compiled import Compiled
 from lossproof.loss import Loss
 from lossproof.sources import reached
@@ -13,7 +15,9 @@ from lossproof.sources import reached
 def compiled_in(function: Callable[..., Any]) -> dict[str, Compiled]:
     """What a function calls that is compiled, directly or through functions of the variants."""
     values = [f.__globals__.get(n) for f in reached(function, "impls") for n in f.__code__.co_names]
-    return {value.function.__name__: value for value in values if isinstance(value, Compiled)}
+    pairs = [(v.value, v.value_and_slope) for v in values if isinstance(v, ClosedForm)]
+    compiled = [value for value in values if isinstance(value, Compiled)] + list(chain(*pairs))
+    return {each.function.__name__: each for each in compiled}
 
 
 def same_worker(loss: Loss) -> pytest.MarkDecorator:

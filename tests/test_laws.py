@@ -3,6 +3,7 @@
 from functools import cache
 
 import pytest
+from sharing import compiled_in
 
 from lossproof import CATALOG, verify
 from lossproof.cases import generated
@@ -19,8 +20,8 @@ def _every_law() -> list[object]:
     """A parameter for each loss, variant and law."""
     parameters = []
     for loss in CATALOG.values():
-        for variant in loss.variants:
-            marks = [pytest.mark.compiled] if variant == "fused" else []
+        for variant, function in loss.variants.items():
+            marks = [pytest.mark.compiled] if compiled_in(function) else []
             for law in (*loss.laws, *BATCH_LAWS):
                 name = law.__name__
                 parameters.append(

@@ -14,7 +14,7 @@ from impls.classification import cross_entropy_vectorized, sigmoid_focal_vectori
 from impls.regression import mse_vectorized
 from lossproof import CATALOG, verify
 from lossproof.cache import folder
-from lossproof.cases import sought
+from lossproof.cases import halved, large, sought
 from lossproof.verdict import Verdict
 from lossproof.verification import first_fault
 from properties.case import DTYPES, Case
@@ -263,6 +263,14 @@ def test_a_failure_is_found_again_with_fewer_examples() -> None:
     assert verify(only_rare, "mse", **few).outcome == "correct"  # an empty folder is no obstacle
 
 
+def test_a_large_batch_without_rows_is_left_whole() -> None:
+    """The boxes of an image are no rows of a batch, so there is nothing to halve."""
+    row = CATALOG["yolo_detection"]
+    case = large(row, "float32", 0)
+    assert halved(row, case, lambda _: True) == case
+    assert len(halved(CATALOG["mse"], large(CATALOG["mse"], "float32", 0), lambda _: True)["input"]) == 1
+
+
 def test_what_scores_is_sought() -> None:
     """Most of the cases are far from 0, where that is asked for; by chance few are."""
 
@@ -319,9 +327,9 @@ def test_first_fault_is_that_of_the_verdict() -> None:
     finding = verify(zero_gradient, "mse", examples=5).findings[0]
     assert fault is not None
     assert (fault.law, fault.dtype) == (finding.law, finding.dtype)
-    large = first_fault(only_small, CATALOG["mse"], examples=5)
-    assert large is not None
-    assert large.law == "large_batch"
+    at_large = first_fault(only_small, CATALOG["mse"], examples=5)
+    assert at_large is not None
+    assert at_large.law == "large_batch"
     assert first_fault(mse_vectorized, CATALOG["mse"], examples=5) is None
 
 

@@ -1,4 +1,4 @@
-"""The fused variants really run compiled, with a known number of graphs."""
+"""The fused and closed-form variants really run compiled, with a known number of graphs."""
 
 from typing import Any
 
@@ -19,13 +19,25 @@ def _graphs(compiled: Compiled) -> int:
     return len(_debug_get_cache_entry_list(compiled.function.__code__))
 
 
-@pytest.mark.parametrize("loss", CATALOG)
-def test_fused_runs_compiled(loss: str) -> None:
+COMPILED = [
+    (row.name, name) for row in CATALOG.values() for name, f in row.variants.items() if compiled_in(f)
+]
+
+
+def test_these_are_compiled() -> None:
+    assert {name for _, name in COMPILED} == {"fused", "closed_form"}
+    assert [loss for loss, name in COMPILED if name == "fused"] == list(CATALOG)
+
+
+@pytest.mark.parametrize(("loss", "variant"), COMPILED)
+def test_calls_run_compiled(loss: str, variant: str) -> None:
     """Calls make graphs, fewer than the limit past which torch would say no."""
     row = CATALOG[loss]
     for case in (*generated(row, "float32", 12, 0), large(row, "float32", 0)):
-        TorchTrial(row.variants["fused"], row, case, "float32").value()
-    compiled = compiled_in(row.variants["fused"])
+        trial = TorchTrial(row.variants[variant], row, case, "float32")
+        trial.value()
+        trial.value(track="none")
+    compiled = compiled_in(row.variants[variant])
     assert compiled
     for each in compiled.values():
         assert 1 <= _graphs(each) <= each.graphs
@@ -45,7 +57,7 @@ def test_one_graph_too_many_is_an_error() -> None:
 
 
 def test_an_eager_impostor_is_told_apart() -> None:
-    """Under an eager stance no graph is made: what test_fused_runs_compiled looks for is missing."""
+    """Under an eager stance no graph is made: what test_calls_run_compiled looks for is missing."""
 
     def triple(tensor: torch.Tensor) -> torch.Tensor:
         return 3 * tensor
