@@ -1,12 +1,16 @@
 """Variants of the box losses. Boxes are x1, y1, x2, y2."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from impls import box_columns
 from impls.arguments import (
+    Divisor,
     collect,
     divisor_of,
     ratio_or_zero,
@@ -17,7 +21,8 @@ from impls.arguments import (
     require_shape,
     wide,
 )
-from impls.compiled import Compiled, graph_input
+from impls.closed_form import is_one
+from impls.compiled import Compiled, graph_input, number
 
 Items = Callable[[Tensor, Tensor], Tensor]
 """What gives the items of boxes (M, 4), or the one of a pair (4,)."""
@@ -267,3 +272,154 @@ def diou_fused(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Te
 def ciou_fused(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
     """1 - I/U + ρ²/c² + αv, the items compiled."""
     return _fused(_compiled_ciou, boxes1, boxes2, reduction)
+
+
+# Closed form: the items and the slopes of all coordinates in one compiled loop, by columns
+
+ByColumns = Callable[[box_columns.Box, box_columns.Box], Tensor]
+ValueAndSlopes = tuple[Tensor, tuple[Tensor, ...]]
+
+
+def _value(items: ByColumns, divisor: Divisor, columns: Sequence[Tensor]) -> Tensor:
+    """The items, or their sum over the divisor."""
+    losses = items(_box(columns[:4]), _box(columns[4:]))
+    return losses if divisor is None else losses.sum() / divisor
+
+
+def _value_and_slopes(
+    items: ByColumns, both: bool, divisor: Divisor, columns: Sequence[Tensor]
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """The same, and its slope along each column of the first boxes or of both. Autograd works inside
+    the graph, so that nothing is kept."""
+    moved = 8 if both else 4
+
+    def losses_of(*some: Tensor) -> Tensor:
+        together = (*some, *columns[moved:])
+        return items(_box(together[:4]), _box(together[4:]))
+
+    losses: Tensor
+    losses, pull = torch.func.vjp(losses_of, *columns[:moved])  # type: ignore[misc]  # without has_aux
+    weight = torch.ones_like(losses)
+    if divisor is None:
+        return losses, pull(weight)
+    return losses.sum() / divisor, pull(weight / divisor)
+
+
+def _box(columns: Sequence[Tensor]) -> box_columns.Box:
+    left, top, right, bottom = columns
+    return left, top, right, bottom
+
+
+def _columns(boxes: Tensor) -> list[Tensor]:
+    return [column.contiguous() for column in boxes.detach().unbind(-1)]
+
+
+@dataclass(frozen=True)
+class ClosedPairs:
+    """A loss of pairs: its items as autograd knows them, for derivatives of the gradient, and by
+    columns, compiled."""
+
+    items: Items
+    value: Compiled
+    value_and_slopes: Compiled
+
+    def __call__(self, boxes1: Tensor, boxes2: Tensor, reduction: str) -> Tensor:
+        _check(boxes1, boxes2, reduction)
+        if len(boxes1) < 2:
+            return _at_once(self.items, boxes1, boxes2, reduction)
+        divisor = divisor_of(reduction, len(boxes1))
+        scale = None if divisor is None else number(divisor)
+        pair = wide(boxes1), wide(boxes2)
+        if torch.is_grad_enabled() and (boxes1.requires_grad or boxes2.requires_grad):
+            result: Tensor = _InOnePass.apply(self, *pair, scale)
+        else:
+            result = self.value(scale, *_columns(pair[0]), *_columns(pair[1]))
+        return result.to(boxes1.dtype)
+
+
+class _InOnePass(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, form: ClosedPairs, boxes1: Tensor, boxes2: Tensor, scale: Divisor) -> Tensor:
+        both: bool = ctx.needs_input_grad[2]
+        columns = (*_columns(boxes1), *_columns(boxes2))
+        result, slopes = form.value_and_slopes(both, scale, *columns)
+        gradients = [torch.stack(slopes[first : first + 4], -1) for first in range(0, len(slopes), 4)]
+        ctx.save_for_backward(boxes1, boxes2, *gradients)
+        ctx.form, ctx.scale = form, scale
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, flow: Tensor) -> tuple[Tensor | None, ...]:
+        boxes1, boxes2, *gradients = ctx.saved_tensors
+        if torch.is_grad_enabled():  # the gradient is to be derived again
+            pair = [boxes1, boxes2][: len(gradients)]
+            items = ctx.form.items(boxes1, boxes2)
+            value = items if ctx.scale is None else items.sum() / ctx.scale
+            gradients = list(torch.autograd.grad(value, pair, flow, create_graph=True))
+        elif not is_one(flow):
+            gradients = [gradient * flow.unsqueeze(-1) for gradient in gradients]
+        return None, gradients[0], gradients[1] if len(gradients) > 1 else None, None
+
+
+def _iou_value(divisor: Divisor, *columns: Tensor) -> Tensor:
+    return _value(box_columns.iou, divisor, columns)
+
+
+def _iou_and_slopes(both: bool, divisor: Divisor, *columns: Tensor) -> ValueAndSlopes:
+    return _value_and_slopes(box_columns.iou, both, divisor, columns)
+
+
+_closed_iou = ClosedPairs(_iou, Compiled(_iou_value, graphs=4), Compiled(_iou_and_slopes, graphs=8))
+
+
+def iou_closed_form(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """1 - I/U, items and slopes in one compiled pass by columns."""
+    return _closed_iou(boxes1, boxes2, reduction)
+
+
+def _giou_value(divisor: Divisor, *columns: Tensor) -> Tensor:
+    return _value(box_columns.giou, divisor, columns)
+
+
+def _giou_and_slopes(both: bool, divisor: Divisor, *columns: Tensor) -> ValueAndSlopes:
+    return _value_and_slopes(box_columns.giou, both, divisor, columns)
+
+
+_closed_giou = ClosedPairs(_giou, Compiled(_giou_value, graphs=4), Compiled(_giou_and_slopes, graphs=8))
+
+
+def giou_closed_form(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """1 - I/U + (C-U)/C, items and slopes in one compiled pass by columns."""
+    return _closed_giou(boxes1, boxes2, reduction)
+
+
+def _diou_value(divisor: Divisor, *columns: Tensor) -> Tensor:
+    return _value(box_columns.diou, divisor, columns)
+
+
+def _diou_and_slopes(both: bool, divisor: Divisor, *columns: Tensor) -> ValueAndSlopes:
+    return _value_and_slopes(box_columns.diou, both, divisor, columns)
+
+
+_closed_diou = ClosedPairs(_diou, Compiled(_diou_value, graphs=4), Compiled(_diou_and_slopes, graphs=8))
+
+
+def diou_closed_form(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """1 - I/U + ρ²/c², items and slopes in one compiled pass by columns."""
+    return _closed_diou(boxes1, boxes2, reduction)
+
+
+def _ciou_value(divisor: Divisor, *columns: Tensor) -> Tensor:
+    return _value(box_columns.ciou, divisor, columns)
+
+
+def _ciou_and_slopes(both: bool, divisor: Divisor, *columns: Tensor) -> ValueAndSlopes:
+    return _value_and_slopes(box_columns.ciou, both, divisor, columns)
+
+
+_closed_ciou = ClosedPairs(_ciou, Compiled(_ciou_value, graphs=4), Compiled(_ciou_and_slopes, graphs=8))
+
+
+def ciou_closed_form(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """1 - I/U + ρ²/c² + αv, items and slopes in one compiled pass by columns."""
+    return _closed_ciou(boxes1, boxes2, reduction)

@@ -75,11 +75,11 @@ class _InOnePass(torch.autograd.Function):
         if torch.is_grad_enabled():  # the gradient is to be derived again
             value = ctx.form.formula(input, target, *ctx.scalars)
             (slope,) = torch.autograd.grad(value, input, flow, create_graph=True)
-        elif not _is_one(flow):
+        elif not is_one(flow):
             slope = slope * flow
         return None, slope, None, *(None for _ in ctx.scalars)
 
 
-def _is_one(flow: Tensor) -> bool:
+def is_one(flow: Tensor) -> bool:
     """Whether the loss itself was asked for its gradient. Asking a device would wait for it."""
     return flow.ndim == 0 and flow.device.type == "cpu" and flow.item() == 1

@@ -289,6 +289,7 @@ _ROWS = (
             "naive": boxes_impls.iou_naive,
             "vectorized": boxes_impls.iou_vectorized,
             "fused": boxes_impls.iou_fused,
+            "closed_form": boxes_impls.iou_closed_form,
         },
         defects={"published_integers": Defect(published.iou_published_integers, breaks="scaling")},
         laws=general.LAWS + general.SMOOTH_LAWS + general.PAIR_LAWS + boxes.IOU_LAWS,
@@ -314,6 +315,7 @@ _ROWS = (
             "naive": boxes_impls.giou_naive,
             "vectorized": boxes_impls.giou_vectorized,
             "fused": boxes_impls.giou_fused,
+            "closed_form": boxes_impls.giou_closed_form,
         },
         defects={
             "published_corner_order": Defect(
@@ -340,6 +342,7 @@ _ROWS = (
             "naive": boxes_impls.diou_naive,
             "vectorized": boxes_impls.diou_vectorized,
             "fused": boxes_impls.diou_fused,
+            "closed_form": boxes_impls.diou_closed_form,
         },
         defects={"mistaken_area": Defect(published.diou_mistaken_area, breaks="bounded")},
         laws=general.LAWS + general.SMOOTH_LAWS + general.PAIR_LAWS + boxes.DIOU_LAWS,
@@ -367,6 +370,7 @@ _ROWS = (
             "naive": boxes_impls.ciou_naive,
             "vectorized": boxes_impls.ciou_vectorized,
             "fused": boxes_impls.ciou_fused,
+            "closed_form": boxes_impls.ciou_closed_form,
         },
         defects={
             "published_linear_aspect": Defect(published.ciou_published_linear_aspect, breaks="scaling"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from impls.boxes import ClosedPairs
 from impls.closed_form import ClosedForm
 from impls.compiled import Compiled
 from lossproof.loss import Loss
@@ -15,8 +16,8 @@ from lossproof.sources import reached
 def compiled_in(function: Callable[..., Any]) -> dict[str, Compiled]:
     """What a function calls that is compiled, directly or through functions of the variants."""
     values = [f.__globals__.get(n) for f in reached(function, "impls") for n in f.__code__.co_names]
-    pairs = [(v.value, v.value_and_slope) for v in values if isinstance(v, ClosedForm)]
-    compiled = [value for value in values if isinstance(value, Compiled)] + list(chain(*pairs))
+    parts = [vars(v).values() if isinstance(v, ClosedForm | ClosedPairs) else [v] for v in values]
+    compiled = [part for part in chain(*parts) if isinstance(part, Compiled)]
     return {each.function.__name__: each for each in compiled}
 
 
