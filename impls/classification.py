@@ -440,6 +440,33 @@ def log_loss_fused(probs: Tensor, target: Tensor, *, reduction: str = "mean") ->
     return result.reshape(probs.shape) if divisor is None else result
 
 
+def _log_loss_and_slope(p: Tensor, t: Tensor, divisor: Divisor) -> tuple[Tensor, Tensor]:
+    """(1-t)/(1-p) - t/p, without the part of a logarithm at its floor. What is lost in rounding 1-p is
+    known, -p - ((1-p) - 1), and put back into its logarithm."""
+    not_p = 1 - p
+    least = not_p.clamp(min=torch.finfo(p.dtype).tiny)
+    log_p = torch.log(p).clamp(min=LOG_FLOOR)
+    log_not_p = (torch.log(not_p) + (-p - (not_p - 1)) / least).clamp(min=LOG_FLOOR)
+    of_one = torch.where(log_p > LOG_FLOOR, t / p, 0)
+    of_zero = torch.where(log_not_p > LOG_FLOOR, (1 - t) / least, 0)
+    return with_slope(-(t * log_p + (1 - t) * log_not_p), of_zero - of_one, divisor)
+
+
+def _log_loss_value(p: Tensor, t: Tensor, divisor: Divisor) -> Tensor:
+    return _log_loss_and_slope(p, t, divisor)[0]
+
+
+_closed_log_loss = ClosedForm(
+    _log_loss, Compiled(_log_loss_value, graphs=16), Compiled(_log_loss_and_slope, graphs=16)
+)
+
+
+def log_loss_closed_form(probs: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """Value and gradient in one compiled pass."""
+    _check_pair("probs", probs, target, reduction)
+    return _closed_log_loss(probs, target, (), divisor_of(reduction, probs.numel()))
+
+
 # Balanced cross entropy: the binary form with β for the positives and 1-β for the negatives
 
 

@@ -125,6 +125,7 @@ _ROWS = (
             "naive": classification_impls.log_loss_naive,
             "vectorized": classification_impls.log_loss_vectorized,
             "fused": classification_impls.log_loss_fused,
+            "closed_form": classification_impls.log_loss_closed_form,
         },
         defects={"mistaken_epsilon": Defect(published.log_loss_mistaken_epsilon, breaks="nonnegative")},
         laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + classification.LOG_LOSS_LAWS,
