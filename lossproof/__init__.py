@@ -2,6 +2,7 @@
 
 from lossproof.catalog import CATALOG
 from lossproof.choosing import Choice, choose
+from lossproof.chosen import Chosen
 from lossproof.loss import Loss
 from lossproof.networks import layers_of, vgg19_features, vgg_like
 from lossproof.verdict import Finding, Verdict
@@ -12,6 +13,7 @@ __all__ = [
     "ALL_FOUR",
     "CATALOG",
     "Choice",
+    "Chosen",
     "Finding",
     "Loss",
     "Verdict",

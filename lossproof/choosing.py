@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
 
 from lossproof import cache
 from lossproof.catalog import CATALOG
+from lossproof.chosen import SIZES, Chosen
 from lossproof.lookup import dtype_name, find, require_device
 from lossproof.loss import Loss, Variant
 from lossproof.machine import environment, peak_bytes
@@ -107,6 +108,30 @@ class Choice:
         return len(self.ties.get(BACKWARD, ())) > 1
 
 
+@overload
+def choose(
+    loss: str,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype | str = torch.float32,
+    size: None = None,
+    threads: int | None = None,
+    report: Report = silent,
+) -> Chosen: ...
+
+
+@overload
+def choose(
+    loss: str,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype | str = torch.float32,
+    size: int,
+    threads: int | None = None,
+    report: Report = silent,
+) -> Choice: ...
+
+
 def choose(
     loss: str,
     *,
@@ -115,8 +140,9 @@ def choose(
     size: int | None = None,
     threads: int | None = None,
     report: Report = silent,
-) -> Choice:
-    """Which variant of a loss to use on this machine, with the evidence.
+) -> Choice | Chosen:
+    """Which variant of a loss to use on this machine: a callable for all sizes, or, of one size, the
+    decision with its evidence.
 
     Verdicts and timings are kept on disk, so the second call is immediate.
 
@@ -124,18 +150,23 @@ def choose(
         loss: a name in the catalogue.
         device: "cpu", "cuda" or what torch.accelerator offers.
         dtype: one floating dtype.
-        size: elements of the first argument; default: the largest workload that is not for a GPU.
+        size: elements of the first argument; default: those of :data:`lossproof.chosen.SIZES`.
         threads: of torch; default: as many as torch uses.
         report: called while it works.
 
     Raises:
         ValueError: unknown loss, dtype or device, a size or a number of threads below 1.
+        RuntimeError: no size is given, and no variant is correct.
     """
     row = find("loss", loss, CATALOG)
     _require_threads(threads)
-    workload = default_workloads(row)[-1] if size is None else workload_of_size(row, size)
+    asked = [workload_of_size(row, each) for each in (SIZES if size is None else (size,))]
+    workloads = {
+        workload.elements(workload.rows): workload for workload in asked
+    }  # one row may be large
     verdicts = verdicts_of(row, device, dtype, report=report)
-    return choose_for(row, workload, verdicts, device, dtype, threads, report)
+    choices = [choose_for(row, w, verdicts, device, dtype, threads, report) for w in workloads.values()]
+    return Chosen(choices) if size is None else choices[0]
 
 
 def _require_threads(threads: int | None) -> None:
