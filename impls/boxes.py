@@ -10,7 +10,6 @@ from torch import Tensor
 
 from impls import box_columns
 from impls.arguments import (
-    Divisor,
     collect,
     divisor_of,
     ratio_or_zero,
@@ -277,20 +276,14 @@ def ciou_fused(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Te
 # Closed form: the items and the slopes of all coordinates in one compiled loop, by columns
 
 ByColumns = Callable[[box_columns.Box, box_columns.Box], Tensor]
-ValueAndSlopes = tuple[Tensor, tuple[Tensor, ...]]
+ItemsAndSlopes = tuple[Tensor, tuple[Tensor, ...]]
 
 
-def _value(items: ByColumns, divisor: Divisor, columns: Sequence[Tensor]) -> Tensor:
-    """The items, or their sum over the divisor."""
-    losses = items(_box(columns[:4]), _box(columns[4:]))
-    return losses if divisor is None else losses.sum() / divisor
-
-
-def _value_and_slopes(
-    items: ByColumns, both: bool, divisor: Divisor, columns: Sequence[Tensor]
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """The same, and its slope along each column of the first boxes or of both. Autograd works inside
-    the graph, so that nothing is kept."""
+def _items_and_slopes(
+    items: ByColumns, both: bool, divisor: Tensor, columns: Sequence[Tensor]
+) -> ItemsAndSlopes:
+    """The items, and their slopes along each column of the first boxes, or of both, over the divisor.
+    Autograd works inside the graph, so that nothing is kept."""
     moved = 8 if both else 4
 
     def losses_of(*some: Tensor) -> Tensor:
@@ -299,10 +292,7 @@ def _value_and_slopes(
 
     losses: Tensor
     losses, pull = torch.func.vjp(losses_of, *columns[:moved])  # type: ignore[misc]  # without has_aux
-    weight = torch.ones_like(losses)
-    if divisor is None:
-        return losses, pull(weight)
-    return losses.sum() / divisor, pull(weight / divisor)
+    return losses, pull(torch.ones_like(losses) / divisor)
 
 
 def _box(columns: Sequence[Tensor]) -> box_columns.Box:
@@ -320,56 +310,55 @@ class ClosedPairs:
     columns, compiled."""
 
     items: Items
-    value: Compiled
-    value_and_slopes: Compiled
+    by_columns: Compiled
+    items_and_slopes: Compiled
 
     def __call__(self, boxes1: Tensor, boxes2: Tensor, reduction: str) -> Tensor:
         _check(boxes1, boxes2, reduction)
         if len(boxes1) < 2:
             return _at_once(self.items, boxes1, boxes2, reduction)
-        divisor = divisor_of(reduction, len(boxes1))
-        scale = None if divisor is None else number(divisor)
-        pair = wide(boxes1), wide(boxes2)
+        divisor, pair = divisor_of(reduction, len(boxes1)), (wide(boxes1), wide(boxes2))
         if torch.is_grad_enabled() and (boxes1.requires_grad or boxes2.requires_grad):
-            result: Tensor = _InOnePass.apply(self, *pair, scale)
-        else:
-            result = self.value(scale, *_columns(pair[0]), *_columns(pair[1]))
-        return result.to(boxes1.dtype)
+            result: Tensor = _InOnePass.apply(self, *pair, divisor)
+            return result.to(boxes1.dtype)
+        return reduce(self.by_columns(*_columns(pair[0]), *_columns(pair[1])), divisor, boxes1.dtype)
 
 
 class _InOnePass(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, form: ClosedPairs, boxes1: Tensor, boxes2: Tensor, scale: Divisor) -> Tensor:
+    def forward(
+        ctx: Any, form: ClosedPairs, boxes1: Tensor, boxes2: Tensor, divisor: float | None
+    ) -> Tensor:
         both: bool = ctx.needs_input_grad[2]
         columns = (*_columns(boxes1), *_columns(boxes2))
-        result, slopes = form.value_and_slopes(both, scale, *columns)
+        scale = number(1.0 if divisor is None else divisor)
+        items, slopes = form.items_and_slopes(both, scale, *columns)
         gradients = [torch.stack(slopes[first : first + 4], -1) for first in range(0, len(slopes), 4)]
         ctx.save_for_backward(boxes1, boxes2, *gradients)
-        ctx.form, ctx.scale = form, scale
-        return result
+        ctx.form, ctx.divisor = form, divisor
+        return reduce(items, divisor, boxes1.dtype)
 
     @staticmethod
     def backward(ctx: Any, flow: Tensor) -> tuple[Tensor | None, ...]:
         boxes1, boxes2, *gradients = ctx.saved_tensors
         if torch.is_grad_enabled():  # the gradient is to be derived again
             pair = [boxes1, boxes2][: len(gradients)]
-            items = ctx.form.items(boxes1, boxes2)
-            value = items if ctx.scale is None else items.sum() / ctx.scale
+            value = reduce(ctx.form.items(boxes1, boxes2), ctx.divisor, boxes1.dtype)
             gradients = list(torch.autograd.grad(value, pair, flow, create_graph=True))
         elif not is_one(flow):
             gradients = [gradient * flow.unsqueeze(-1) for gradient in gradients]
         return None, gradients[0], gradients[1] if len(gradients) > 1 else None, None
 
 
-def _iou_value(divisor: Divisor, *columns: Tensor) -> Tensor:
-    return _value(box_columns.iou, divisor, columns)
+def _iou_by_columns(*columns: Tensor) -> Tensor:
+    return box_columns.iou(_box(columns[:4]), _box(columns[4:]))
 
 
-def _iou_and_slopes(both: bool, divisor: Divisor, *columns: Tensor) -> ValueAndSlopes:
-    return _value_and_slopes(box_columns.iou, both, divisor, columns)
+def _iou_and_slopes(both: bool, divisor: Tensor, *columns: Tensor) -> ItemsAndSlopes:
+    return _items_and_slopes(box_columns.iou, both, divisor, columns)
 
 
-_closed_iou = ClosedPairs(_iou, Compiled(_iou_value, graphs=4), Compiled(_iou_and_slopes, graphs=8))
+_closed_iou = ClosedPairs(_iou, Compiled(_iou_by_columns, graphs=4), Compiled(_iou_and_slopes, graphs=8))
 
 
 def iou_closed_form(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
@@ -377,15 +366,17 @@ def iou_closed_form(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") 
     return _closed_iou(boxes1, boxes2, reduction)
 
 
-def _giou_value(divisor: Divisor, *columns: Tensor) -> Tensor:
-    return _value(box_columns.giou, divisor, columns)
+def _giou_by_columns(*columns: Tensor) -> Tensor:
+    return box_columns.giou(_box(columns[:4]), _box(columns[4:]))
 
 
-def _giou_and_slopes(both: bool, divisor: Divisor, *columns: Tensor) -> ValueAndSlopes:
-    return _value_and_slopes(box_columns.giou, both, divisor, columns)
+def _giou_and_slopes(both: bool, divisor: Tensor, *columns: Tensor) -> ItemsAndSlopes:
+    return _items_and_slopes(box_columns.giou, both, divisor, columns)
 
 
-_closed_giou = ClosedPairs(_giou, Compiled(_giou_value, graphs=4), Compiled(_giou_and_slopes, graphs=8))
+_closed_giou = ClosedPairs(
+    _giou, Compiled(_giou_by_columns, graphs=4), Compiled(_giou_and_slopes, graphs=8)
+)
 
 
 def giou_closed_form(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
@@ -393,15 +384,17 @@ def giou_closed_form(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean")
     return _closed_giou(boxes1, boxes2, reduction)
 
 
-def _diou_value(divisor: Divisor, *columns: Tensor) -> Tensor:
-    return _value(box_columns.diou, divisor, columns)
+def _diou_by_columns(*columns: Tensor) -> Tensor:
+    return box_columns.diou(_box(columns[:4]), _box(columns[4:]))
 
 
-def _diou_and_slopes(both: bool, divisor: Divisor, *columns: Tensor) -> ValueAndSlopes:
-    return _value_and_slopes(box_columns.diou, both, divisor, columns)
+def _diou_and_slopes(both: bool, divisor: Tensor, *columns: Tensor) -> ItemsAndSlopes:
+    return _items_and_slopes(box_columns.diou, both, divisor, columns)
 
 
-_closed_diou = ClosedPairs(_diou, Compiled(_diou_value, graphs=4), Compiled(_diou_and_slopes, graphs=8))
+_closed_diou = ClosedPairs(
+    _diou, Compiled(_diou_by_columns, graphs=4), Compiled(_diou_and_slopes, graphs=8)
+)
 
 
 def diou_closed_form(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
@@ -409,15 +402,17 @@ def diou_closed_form(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean")
     return _closed_diou(boxes1, boxes2, reduction)
 
 
-def _ciou_value(divisor: Divisor, *columns: Tensor) -> Tensor:
-    return _value(box_columns.ciou, divisor, columns)
+def _ciou_by_columns(*columns: Tensor) -> Tensor:
+    return box_columns.ciou(_box(columns[:4]), _box(columns[4:]))
 
 
-def _ciou_and_slopes(both: bool, divisor: Divisor, *columns: Tensor) -> ValueAndSlopes:
-    return _value_and_slopes(box_columns.ciou, both, divisor, columns)
+def _ciou_and_slopes(both: bool, divisor: Tensor, *columns: Tensor) -> ItemsAndSlopes:
+    return _items_and_slopes(box_columns.ciou, both, divisor, columns)
 
 
-_closed_ciou = ClosedPairs(_ciou, Compiled(_ciou_value, graphs=4), Compiled(_ciou_and_slopes, graphs=8))
+_closed_ciou = ClosedPairs(
+    _ciou, Compiled(_ciou_by_columns, graphs=4), Compiled(_ciou_and_slopes, graphs=8)
+)
 
 
 def ciou_closed_form(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:

@@ -161,9 +161,7 @@ def choose(
     row = find("loss", loss, CATALOG)
     _require_threads(threads)
     asked = [workload_of_size(row, each) for each in (SIZES if size is None else (size,))]
-    workloads = {
-        workload.elements(workload.rows): workload for workload in asked
-    }  # one row may be large
+    workloads = {w.elements(w.rows): w for w in asked}  # a single row may be larger than what is asked
     verdicts = verdicts_of(row, device, dtype, report=report)
     choices = [choose_for(row, w, verdicts, device, dtype, threads, report) for w in workloads.values()]
     return Chosen(choices) if size is None else choices[0]
