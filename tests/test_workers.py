@@ -27,7 +27,7 @@ from lossproof.verdict import Verdict
 from lossproof.verdicts import verdicts_on
 from lossproof.workers import Limits
 
-LIMITS = Limits(seconds=10, gibibytes=1.5)
+LIMITS = Limits(seconds=7, gibibytes=1.5)
 
 
 def right(*arguments: Tensor, **options: Any) -> Tensor:
@@ -105,7 +105,7 @@ def test_each_has_its_verdict_whatever_the_others_do(
         "prints": "the call printed to file descriptor 1 (none)",
         "reseeds": "the call moved torch's random generator (none)",
         "widens": "the call changed the default dtype from torch.float32 to torch.float64 (none)",
-        "hangs": "no answer within 10 s (killed), under the law value",
+        "hangs": "no answer within 7 s (killed), under the law value",
         "crashes": "the process died: SIGSEGV, under the law value",
         "eats": "held more than 1.5 GiB (killed), under the law value",
     }
