@@ -29,7 +29,8 @@ class Finding:
         statement: what it says.
         reason: how it was broken.
         dtype: on which dtype.
-        inputs: the arguments, arrays as float64 or int64 (nested lists when from the cache).
+        inputs: the arguments, arrays as float64 or int64 (nested lists when from the cache); none where
+            the snippet makes them, because they are too many.
         got, wanted: the two sides of the law (None where the fault is no number).
         budgets: by how many error budgets they miss each other; right is at most 8.
         snippet: a program that runs by itself and shows the fault.

@@ -134,7 +134,7 @@ def test_a_count_too_large_for_half_is_caught() -> None:
         for n in (100, 99)
     )
     assert many.laws_broken == ("mean_of_many",)
-    assert len(many.findings[0].inputs["boxes1"]) > 65_504
+    assert many.findings[0].inputs == {}
     assert few.applied == {"mean_of_many": 0}
     program = many.findings[0].snippet
     assert max(map(len, program.splitlines())) < 120
