@@ -116,7 +116,7 @@ def failed_before(loss: Loss, dtype: str, implementation: str, most: int = 3) ->
 
 def large(loss: Loss, dtype: str, seed: int) -> Case:
     """A realistic workload with a few thousand elements in what has a row for each item."""
-    rows = 2 + max(0, LARGE_ELEMENTS - _elements(loss, 0, 2)) // _row_elements(loss, 0)
+    rows = max(2, math.ceil(LARGE_ELEMENTS / _row_elements(loss, 0)))
     return _workload_case(loss, 0, dtype, seed, rows)
 
 

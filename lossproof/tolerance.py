@@ -90,6 +90,7 @@ def _moves(argument: Argument, position: int, array: Array) -> Array:
     half = PERTURBATIONS // 2
     if argument.kind == "probability":
         scaled = signs
+        scaled[1::2] = -scaled[::2]  # at 0 and at 1 only one of the two is left
     elif argument.kind in ("row", "weight"):
         scaled = signs * np.abs(array).max(axis=argument.row_axis, keepdims=True, initial=0)
     elif argument.kind == "box":

@@ -17,7 +17,7 @@ from lossproof.loss import Law, Loss
 from lossproof.trial import Raised, TorchTrial
 from lossproof.wrappers import tensors_in
 from properties.case import Case
-from properties.general import BATCH_LAWS, finite
+from properties.general import finite, large_batch, mean_of_many
 from properties.trial import Broken, NotApplicable
 
 Function = Callable[..., Tensor]
@@ -197,7 +197,7 @@ def test_every_law_can_fail(loss: str) -> None:
     """Each is broken by some impostor (the right variant obeys it: test_laws)."""
     row = CATALOG[loss]
     cases, right = generated(row, "float64", 40, 0), row.variants["vectorized"]
-    laws, at_large = list(row.laws), list(BATCH_LAWS)
+    laws, at_large = [*row.laws, mean_of_many], [large_batch]
     for part in (cases[:FIRST], cases[FIRST:]):
         for make in _makers(row):
             _break_some(laws, row, part, make)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from lossproof import CATALOG, tolerance
+from lossproof.cases import large
 from properties.case import DTYPES, Case, round_to, spacing_at
 
 C32, SMALLEST = 2.0**-24, DTYPES["float32"].smallest
@@ -60,6 +61,13 @@ def test_gradient_by_complex_step_is_exact() -> None:
     truth = tolerance.true_gradient(loss, case, "input", C32, SMALLEST, "none")
     wanted = 2 * (case["input"] - case["target"]) * tolerance.upstream(loss, case)
     np.testing.assert_allclose(truth.value, wanted, rtol=2**-52)
+
+
+def test_hard_targets_are_judged() -> None:
+    """Of a target at 0 or 1 only moves to one side are left: some near and some far move is one."""
+    row = CATALOG["binary_cross_entropy"]
+    case = large(row, "float32", 0)
+    assert np.isfinite(tolerance.true_items(row, case, C32, SMALLEST).budget).all()
 
 
 def test_a_tie_is_not_judged_and_its_neighbour_is() -> None:
