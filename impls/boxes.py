@@ -350,6 +350,9 @@ class _InOnePass(torch.autograd.Function):
         return None, gradients[0], gradients[1] if len(gradients) > 1 else None, None
 
 
+# Functions of their own for each loss, since torch counts graphs by a function's code
+
+
 def _iou_by_columns(*columns: Tensor) -> Tensor:
     return box_columns.iou(_box(columns[:4]), _box(columns[4:]))
 
