@@ -26,7 +26,7 @@ def _benchmarks() -> Iterator[object]:
                 pytest.mark.benchmark(group=group, timer=timer),
                 pytest.mark.xdist_group(name),
             ]
-            if variant == "fused":
+            if variant in {"fused", "closed_form"}:
                 marks.append(pytest.mark.compiled)
             yield pytest.param(loss.name, variant, id=name, marks=marks)
 

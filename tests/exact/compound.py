@@ -89,7 +89,8 @@ def exp_log(
     weight = numbers(np.ones(classes) if class_weight is None else class_weight)
     items = []
     for row, label in zip(rows, np.reshape(target, (batch, -1)), strict=True):
-        with mp.workdps(digits(2 * max(abs(x) for x in row.flat))):
+        farthest = max(max(voxel) - min(voxel) for voxel in row)
+        with mp.workdps(digits(farthest)):
             probability = [softmax(voxel) for voxel in row]
             cross = [
                 weight[own] * (-mp.log(p[own])) ** number(gamma_cross)
