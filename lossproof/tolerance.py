@@ -3,7 +3,7 @@
 One rule for every loss. The inputs are rounded to the dtype first, so implementation and oracle see
 the same numbers. One rounding unit c is 2⁻⁵³ for float64, 2⁻²⁴ for float32 and for the half types,
 which compute in float32 inside. The oracle itself says how far the answer y moves when its inputs
-move by one unit: that is the *spread*, the largest move over 16 random perturbations.
+move by one unit: that is the *spread*, the largest move over 16 perturbations.
 
     budget = c max(1, |y|) + spread + smallest subnormal
 
@@ -82,7 +82,8 @@ def _moves(argument: Argument, position: int, array: Array) -> Array:
 
     Half of them are relative to each element; the other half, for those kinds of argument whose
     elements share a scale, are relative to that. The far moves of boxes go through every way in which
-    two boxes grow, shrink and shift against each other, so that every tie is broken both ways.
+    two boxes grow, shrink and shift against each other, so that every tie is broken both ways; so does
+    half of the near ones, or else what all corners of a thin box add up to would look like a jump.
     """
     random = np.random.default_rng(list(argument.name.encode()))
     signs = random.choice(np.array([-1, 1], array.dtype), (2 * PERTURBATIONS, *array.shape))
@@ -97,6 +98,7 @@ def _moves(argument: Argument, position: int, array: Array) -> Array:
         ways = _BOX_MOVES[np.arange(PERTURBATIONS) // 4**position % 4]
         largest = np.abs(array).max(axis=-1, keepdims=True, initial=0)
         moves[PERTURBATIONS:] = ways[:, None, :] * largest
+        moves[half:PERTURBATIONS] = moves[PERTURBATIONS::2]  # one of each opposite pair
         return moves
     else:
         return moves
