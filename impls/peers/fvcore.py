@@ -1,0 +1,30 @@
+"""fvcore's generalized IoU loss of pairs of boxes, and its focal loss."""
+
+from fvcore import nn
+from torch import Tensor
+
+from impls.boxes import _check
+from impls.classification import _check_sigmoid_focal
+from impls.peers import items_or_sum, of_sum
+
+
+def giou(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
+    """``giou_loss`` with eps = 0."""
+    _check(boxes1, boxes2, reduction)
+    return nn.giou_loss(boxes1, boxes2, reduction=reduction, eps=0.0)
+
+
+def sigmoid_focal(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    gamma: float = 2.0,
+    alpha: float | None = 0.25,
+    reduction: str = "mean",
+) -> Tensor:
+    """``sigmoid_focal_loss_jit``, whose alpha is -1 for none."""
+    _check_sigmoid_focal(logits, target, gamma, alpha, reduction)
+    weight = -1.0 if alpha is None else alpha
+    how = items_or_sum(reduction)
+    result = nn.sigmoid_focal_loss_jit(logits, target.detach(), weight, gamma, how)
+    return of_sum(result, reduction, logits.numel())
