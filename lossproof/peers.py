@@ -1,14 +1,38 @@
-"""Losses of other libraries, by name: what ``python -m lossproof.comparison`` compares with.
+"""Losses of other libraries, by name: ``python -m lossproof.peers`` compares the variants with them.
 
-None is a dependency, and nothing here imports one before :func:`load` is asked for it. :mod:`impls.peers`
+None is a dependency, and nothing imports one before :func:`load` is asked for it. :mod:`impls.peers`
 says what a peer is.
 """
 
 import importlib
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
 
-from lossproof.loss import Variant
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from lossproof.catalog import CATALOG
+from lossproof.comparison import (
+    Comparison,
+    Form,
+    compared,
+    forms_of,
+    header,
+    read,
+    summary,
+    write,
+)
+from lossproof.lookup import find
+from lossproof.loss import Loss, Variant
+from lossproof.machine import environment
+from lossproof.report import console
+from lossproof.workers import Report
 
 PEERS: Mapping[str, Mapping[str, str]] = {
     "torch": {
@@ -107,3 +131,96 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+# The command
+
+
+def peers_of(loss: str, absent: dict[str, str]) -> dict[str, Variant]:
+    """The forms of the libraries that are here; what is not is added to ``absent``, with the reason."""
+    found = {}
+    for library, losses in PEERS.items():
+        if loss in losses and library not in absent:
+            try:
+                found[library] = load(library, loss)
+            except Absent as reason:
+                absent[library] = str(reason)
+    return found
+
+
+def judgements(loss: Loss, forms: Sequence[Form]) -> Table:
+    """What the laws say of each form."""
+    table = Table("form", "verdict", "cases", "refused", "first fault", box=None, title_justify="left")
+    table.title = f"{loss.name}: {loss.formula}"
+    for form in forms:
+        said = form.judgement
+        fault = f"{said.law}: {said.reason}" if said.law else said.reason
+        table.add_row(form.name, said.outcome, str(said.judged), str(said.refused), fault)
+    return table
+
+
+def times(comparisons: Sequence[Comparison]) -> Table:
+    """Forward and backward of each form on each workload, with its time over that of ours."""
+    table = Table("workload", "elements", "threads", "form", "time", "over ours", "", box=None)
+    for column in (1, 2, 4, 5):
+        table.columns[column].justify = "right"
+    for one in comparisons:
+        for count, (name, form) in enumerate(one.forms.items()):
+            where = ("", "", "") if count else (one.workload, f"{one.elements:,}", str(one.threads))
+            timed = form.microseconds is not None
+            time = f"{form.microseconds:,.0f} µs" if timed else ""
+            table.add_row(*where, name, time, f"{one.ratio(name):.2f}" if timed else "", form.note)
+    return table
+
+
+@contextmanager
+def _progress() -> Iterator[Report]:
+    """A line that says what is being done."""
+    with Progress(console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("")
+
+        def report(what: str, done: int, total: int) -> None:
+            shown.update(task, description=what, completed=done, total=total)
+
+        yield report
+
+
+def main(
+    losses: Annotated[list[str] | None, typer.Argument(metavar="[LOSS]...", help="default: all")] = None,
+    threads: Annotated[list[int] | None, typer.Option(min=1, help="of torch; default: 1 and 2")] = None,
+    examples: Annotated[int, typer.Option(min=1, help="generated cases for each form")] = 60,
+    json: Annotated[Path | None, typer.Option(help="keep what is measured; losses are replaced")] = None,
+) -> None:
+    """Compare the variants with other libraries' losses: on a CPU, float32, forward and backward."""
+    chosen = [find("loss", name, CATALOG) for name in losses or CATALOG]
+    numbers = threads or [count for count in (1, 2) if count <= (os.cpu_count() or 1)]
+    out, new = console(), list[Comparison]()
+    absent: dict[str, str] = {}
+    figures = read(json) if json else read(Path(os.devnull))
+    figures.made_with = {**environment("cpu"), **versions()}
+    try:
+        for loss in chosen:
+            with _progress() as report:
+                forms = forms_of(loss, peers_of(loss.name, absent), examples, report)
+                found = []
+                for one in compared(loss, forms, numbers, report):
+                    found.append(one)
+                    new.append(one)
+                    figures.add(one)
+                    if json:
+                        write(figures, json)
+            out.print(judgements(loss, forms), times(found), "", sep="\n")
+    except KeyboardInterrupt:
+        out.print("interrupted: what follows is of the workloads that were finished")
+        raise typer.Exit(130) from None
+    finally:
+        table = Table(*header(numbers), box=None)
+        for row in summary(new, numbers):
+            table.add_row(*row)
+        out.print(table)
+        for reason in absent.values():
+            out.print(f"absent: {reason}", markup=False, highlight=False)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,7 +1,7 @@
 """kornia's focal losses.
 
-Left out: its Dice and Tversky losses take labels instead of masks and leave out the classes that a sample
-doesn't have, and its Hausdorff loss erodes the masks instead of taking distances.
+Left out: its Dice and Tversky losses take labels instead of masks and leave out the classes that a
+sample doesn't have, and its Hausdorff loss erodes the masks instead of taking distances.
 """
 
 from kornia import losses

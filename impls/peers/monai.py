@@ -1,7 +1,7 @@
 """MONAI's losses. Each is a module that holds its options; one is made for each set of them.
 
-Left out: its Hausdorff loss makes the distance maps itself, its focal Tversky loss is for two classes and
-has one weight for both errors, and its perceptual loss comes with its networks.
+Left out: its Hausdorff loss makes the distance maps itself, its focal Tversky loss is for two classes
+and has one weight for both errors, and its perceptual loss comes with its networks.
 """
 
 from functools import lru_cache
@@ -148,8 +148,8 @@ def softmax_focal(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
-    """``FocalLoss`` with use_softmax; its items have an axis of classes, with one number in each, and its
-    sum is a mean over the pixels."""
+    """``FocalLoss`` with use_softmax; its items have an axis of classes, with one number in each, and
+    its sum is a mean over the pixels."""
     _check_softmax_focal(logits, target, gamma, alpha, smoothing, ignore_index, reduction)
     require_option(smoothing == 0, "monai", "smoothing", smoothing)
     options = {"to_onehot_y": True, "use_softmax": True, "gamma": gamma, "reduction": "none"}

@@ -1,4 +1,5 @@
-"""segmentation-models-pytorch's losses. Each is a module that holds its options; one is made for each set.
+"""segmentation-models-pytorch's losses. Each is a module that holds its options; one is made for each
+set of them.
 
 Left out: its focal Tversky loss takes the power of the mean, and its focal loss of classes is one of
 sigmoids, one class against the others.
@@ -47,7 +48,7 @@ def cross_entropy(
 def binary_cross_entropy(
     logits: Tensor, target: Tensor, *, pos_weight: float = 1.0, reduction: str = "mean"
 ) -> Tensor:
-    """``SoftBCEWithLogitsLoss``, with nothing ignored; pos_weight becomes a tensor, and 1 none at all."""
+    """``SoftBCEWithLogitsLoss``, nothing ignored; pos_weight becomes a tensor, and 1 none at all."""
     _check_binary(logits, target, pos_weight, reduction)
     how = items_or_sum(reduction)
     if pos_weight == 1:

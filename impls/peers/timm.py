@@ -20,7 +20,7 @@ def cross_entropy(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
-    """``LabelSmoothingCrossEntropy`` of rows (N, C), which gives the mean: an item is that of one row."""
+    """``LabelSmoothingCrossEntropy`` of rows (N, C), which gives the mean; an item is one row's."""
     _check_cross_entropy(logits, target, weight, label_smoothing, ignore_index, reduction)
     require_option(logits.ndim == 2, "timm", "logits", f"a tensor of {logits.ndim} axes")
     require_option(weight is None, "timm", "weight", "a tensor")

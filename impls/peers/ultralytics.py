@@ -58,7 +58,7 @@ def dice(
     activation: str = "none",
     reduction: str = "mean",
 ) -> Tensor:
-    """``MultiChannelDiceLoss``, which averages over the channels: each goes in as a sample of its own."""
+    """``MultiChannelDiceLoss``, which averages over channels: each goes in as a sample of its own."""
     _check_overlap(probs, target, activation, reduction, smooth=smooth)
     require_option(not squared, "ultralytics", "squared", squared)
     require_option(not batch, "ultralytics", "batch", batch)
