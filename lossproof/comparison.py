@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from lossproof.catalog import CATALOG
 from lossproof.choosing import default_workloads
 from lossproof.loss import Law, Loss, Variant
 from lossproof.measure import SLOW, Batch, Interrupted, estimate, interleaved, torch_threads
@@ -104,7 +105,7 @@ class Measured:
     outcome: str
     law: str
     microseconds: float | None = None
-    interval: tuple[float, float] = (math.nan, math.nan)
+    interval: tuple[float, float] | None = None
     note: str = ""
 
     @property
@@ -237,8 +238,10 @@ class Figures:
     made_with: dict[str, str] = field(default_factory=dict)
 
     def add(self, new: Comparison) -> None:
-        """In the place of an older one of the same."""
-        self.comparisons = [*(c for c in self.comparisons if c.key != new.key), new]
+        """In the place of an older one of the same, and in the catalogue's order of losses."""
+        rest = [one for one in self.comparisons if one.key != new.key]
+        order = list(CATALOG).index
+        self.comparisons = sorted([*rest, new], key=lambda one: order(one.loss))
 
 
 def read(file: Path = FIGURES) -> Figures:
@@ -249,7 +252,7 @@ def read(file: Path = FIGURES) -> Figures:
     comparisons = []
     for row in kept["comparisons"]:
         forms = {
-            name: Measured(**{**form, "interval": tuple(map(float, form["interval"]))})
+            name: Measured(**{**form, "interval": form["interval"] and tuple(form["interval"])})
             for name, form in row["forms"].items()
         }
         comparisons.append(Comparison(**{**row, "forms": forms}))
@@ -257,13 +260,13 @@ def read(file: Path = FIGURES) -> Figures:
 
 
 def write(figures: Figures, file: Path) -> None:
-    """Numbers with four digits; what has no time has the interval of words that read() knows."""
+    """Write them to a file, with four digits."""
     rows = [asdict(comparison) for comparison in figures.comparisons]
     for row in rows:
         for form in row["forms"].values():
-            timed = form["microseconds"] is not None
-            form["microseconds"] = _short(form["microseconds"]) if timed else None
-            form["interval"] = [_short(x) if timed else "nan" for x in form["interval"]]
+            if form["interval"]:
+                form["microseconds"] = _short(form["microseconds"])
+                form["interval"] = [_short(end) for end in form["interval"]]
     kept = {"made_with": figures.made_with, "comparisons": rows}
     file.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 

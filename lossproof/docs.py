@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lossproof import comparison
 from lossproof.catalog import CATALOG
 from lossproof.curves import picture
 from lossproof.describe import arguments, sentence, signature
@@ -93,6 +94,7 @@ def write(root: Path, wanted: Mapping[Path, str]) -> None:
 def readme(text: str, losses: Sequence[Loss]) -> str:
     """The README with its made parts, each between its markers."""
     text = _between(text, "losses", losses_table(losses, page=PAGE.as_posix()))
+    text = _between(text, "peers", peers_table(comparison.read()))
     return _between(text, "finding", f"```python\n{example_finding()}```")
 
 
@@ -109,6 +111,17 @@ def example_finding() -> str:
     """What ``lossproof verify mse --variant published_broadcast`` prints for one law."""
     defect = CATALOG["mse"].defects["published_broadcast"]
     return findings_text(verify(defect.function, "mse", dtypes=["float64"], laws=[defect.breaks]))
+
+
+def peers_table(figures: comparison.Figures) -> str:
+    """A row for each loss that was compared with other libraries, and with which versions."""
+    threads = sorted({one.threads for one in figures.comparisons})
+    rows = [tuple(map(_text_of, row)) for row in comparison.summary(figures.comparisons, threads)]
+    made = dict(figures.made_with)
+    cores = made.pop("cores", "?")
+    with_versions = ", ".join(f"{name} {version}" for name, version in made.items())
+    table = _table(comparison.header(threads), rows)
+    return f"{table}\n\n\\* breaks a law on other inputs. {cores} cores; {with_versions}."
 
 
 def losses_table(losses: Sequence[Loss], page: str = "") -> str:

@@ -111,7 +111,7 @@ def load(library: str, loss: str) -> Variant:
     try:
         function: Variant = getattr(importlib.import_module(module), name)
     except (ImportError, RuntimeError) as error:  # torchvision's operators: a RuntimeError
-        remedy = f"pip install -c constraints-peers.txt {package(library)}"
+        remedy = f"pip install -c constraints.txt {package(library)}"
         if library in NEEDS_TORCHVISION:
             remedy += " (torchvision needs the CUDA build of torch of its own release, on a CPU too)"
         raise Absent(f"{library} can't be imported: {_first_line(error)}; {remedy}") from error
@@ -197,7 +197,8 @@ def main(
     out, new = console(), list[Comparison]()
     absent: dict[str, str] = {}
     figures = read(json) if json else read(Path(os.devnull))
-    figures.made_with = {**environment("cpu"), **versions()}
+    here = environment("cpu")
+    figures.made_with = {**versions(), **{name: here[name] for name in ("cores", "python", "torch")}}
     try:
         for loss in chosen:
             with _progress() as report:

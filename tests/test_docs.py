@@ -48,6 +48,10 @@ README = """# A
 old
 <!-- losses:end -->
 
+<!-- peers:begin -->
+old
+<!-- peers:end -->
+
 B
 
 <!-- finding:begin -->

@@ -22,9 +22,9 @@ def sigmoid_focal(
     alpha: float | None = 0.25,
     reduction: str = "mean",
 ) -> Tensor:
-    """``sigmoid_focal_loss_jit``, whose alpha is -1 for none."""
+    """``sigmoid_focal_loss``, whose alpha is -1 for none."""
     _check_sigmoid_focal(logits, target, gamma, alpha, reduction)
     weight = -1.0 if alpha is None else alpha
     how = items_or_sum(reduction)
-    result = nn.sigmoid_focal_loss_jit(logits, target.detach(), weight, gamma, how)
+    result = nn.sigmoid_focal_loss(logits, target.detach(), weight, gamma, how)
     return of_sum(result, reduction, logits.numel())
