@@ -240,7 +240,7 @@ def _measured(microseconds: float | None, is_peer: bool = False, outcome: str = 
     law = "" if outcome == "correct" else "value"
     if microseconds is None:
         return Measured(is_peer, outcome, law, note="refused")
-    return Measured(is_peer, outcome, law, microseconds, (0.9 * microseconds, 1.1 * microseconds))
+    return Measured(is_peer, outcome, law, microseconds, (microseconds / 2, 2 * microseconds))
 
 
 def _comparison(workload: str, threads: int, **microseconds: float | None) -> Comparison:
