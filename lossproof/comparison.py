@@ -232,7 +232,7 @@ def compared(
 
 @dataclass
 class Figures:
-    """Comparisons, and what each loss's were made with: the machine, and versions."""
+    """Comparisons, and with what the last run made them: the machine, and versions."""
 
     comparisons: list[Comparison] = field(default_factory=list)
     made_with: dict[str, str] = field(default_factory=dict)

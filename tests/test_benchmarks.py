@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
+from sharing import compiled_in
 from torch.utils.benchmark import timer
 
 from lossproof import CATALOG
@@ -19,14 +20,16 @@ from lossproof.measure import Batch
 def _benchmarks() -> Iterator[object]:
     for loss in CATALOG.values():
         workload = loss.workloads[0]
-        for variant in [name for name in loss.variants if name != "naive"]:
+        for variant, function in loss.variants.items():
+            if variant == "naive":
+                continue
             name = f"{loss.name}-{variant}"
             group = f"{loss.name}, {workload.name}, forward and backward, 1 thread"
             marks = [
                 pytest.mark.benchmark(group=group, timer=timer),
                 pytest.mark.xdist_group(name),
             ]
-            if variant in {"fused", "closed_form"}:
+            if compiled_in(function):
                 marks.append(pytest.mark.compiled)
             yield pytest.param(loss.name, variant, id=name, marks=marks)
 
