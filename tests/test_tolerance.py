@@ -114,6 +114,15 @@ def test_a_kink_half_hidden_by_curvature_is_found(side: float) -> None:
     assert abs(beside.value[0, 3] - at.value[0, 3]) <= 8 * at.budget[0, 3]
 
 
+@pytest.mark.parametrize(("bend", "judged"), [(1.5, True), (3.0, False)])
+def test_opposite_far_moves_must_cancel(bend: float, judged: bool) -> None:
+    """To within two budgets, or there is a kink; 8 would let curvature hide a part of it."""
+    answers = np.zeros((len(tolerance.ALL_MOVES), 1))
+    answers[1 + tolerance.PERTURBATIONS] = bend
+    truth = tolerance._judged(answers, np.ones(1), 0.0, paired=True)
+    assert np.isfinite(truth.budget[0]) == judged
+
+
 @pytest.mark.parametrize("loss", ["giou", "ciou"])
 def test_thin_boxes_are_judged(loss: str) -> None:
     """What all the corners of a thin box add up to is no jump: every value is judged."""
