@@ -23,6 +23,11 @@ def require_option(known: bool, library: str, option: str, value: object) -> Non
         raise NotImplementedError(f"{option}: {library} does not do {option} = {value}")
 
 
+def require_elements(tensor: Tensor, library: str) -> None:
+    """Raise a NotImplementedError for an input without elements, of which the library gives NaN."""
+    require_option(tensor.numel() > 0, library, "input", "nothing")
+
+
 def of_sum(items_or_sum: Tensor, reduction: str, count: int) -> Tensor:
     """A library's items or sum as items, sum or mean over this many."""
     return items_or_sum / max(count, 1) if reduction == "mean" else items_or_sum

@@ -14,7 +14,15 @@ from impls.boxes import _check as _check_boxes
 from impls.classification import _check_sigmoid_focal, _check_softmax_focal
 from impls.compound import _check_masks
 from impls.overlap import _check as _check_overlap
-from impls.peers import any_ignored, constant, of_kept, of_mean, require_option, with_channels
+from impls.peers import (
+    any_ignored,
+    constant,
+    of_kept,
+    of_mean,
+    require_elements,
+    require_option,
+    with_channels,
+)
 
 _giou = lru_cache(losses.BoxGIoULoss)
 _dice = lru_cache(losses.DiceLoss)
@@ -29,11 +37,18 @@ def giou(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
     return reduce_all(_giou(reduction="none")(boxes1, boxes2), reduction, boxes1)
 
 
-def _require_channels(probs: Tensor, include_background: bool, activation: str) -> None:
-    """Of one channel MONAI keeps the background, and takes no softmax."""
+def _require_options(probs: Tensor, smooth: float, include_background: bool, activation: str) -> None:
+    """MONAI asks for a smoothing where masks may be empty; of one channel it keeps the background, and
+    takes no softmax."""
+    require_option(smooth > 0, "monai", "smooth", smooth)
     several = probs.shape[1] > 1
     require_option(several or include_background, "monai", "include_background", "False of one channel")
     require_option(several or activation != "softmax", "monai", "activation", "softmax of one channel")
+
+
+def _with_voxels(masks: Tensor) -> Tensor:
+    """At least one axis of voxels: without any, MONAI sums over all axes."""
+    return masks if masks.ndim > 2 else masks.unsqueeze(2)
 
 
 def _of_masks(
@@ -43,7 +58,7 @@ def _of_masks(
     batch: bool,
     reduction: str,
 ) -> Tensor:
-    items = loss(probs, target.detach())
+    items = loss(_with_voxels(probs), _with_voxels(target.detach()))
     return reduce_all(items.reshape(items.shape[: 1 if batch else 2]), reduction, probs)
 
 
@@ -60,7 +75,7 @@ def dice(
 ) -> Tensor:
     """``DiceLoss``, with both of its smoothings ``smooth``."""
     _check_overlap(probs, target, activation, reduction, smooth=smooth)
-    _require_channels(probs, include_background, activation)
+    _require_options(probs, smooth, include_background, activation)
     loss = _dice(
         include_background=include_background,
         sigmoid=activation == "sigmoid",
@@ -86,7 +101,7 @@ def jaccard(
 ) -> Tensor:
     """``DiceLoss`` with jaccard=True, twice of which stands above and below: so does the smoothing."""
     _check_overlap(probs, target, activation, reduction, smooth=smooth)
-    _require_channels(probs, include_background, activation)
+    _require_options(probs, smooth, include_background, activation)
     loss = _dice(
         include_background=include_background,
         sigmoid=activation == "sigmoid",
@@ -114,7 +129,7 @@ def tversky(
 ) -> Tensor:
     """``TverskyLoss``, with both of its smoothings ``smooth``."""
     _check_overlap(probs, target, activation, reduction, alpha=alpha, beta=beta, smooth=smooth)
-    _require_channels(probs, include_background, activation)
+    _require_options(probs, smooth, include_background, activation)
     loss = _tversky(
         include_background=include_background,
         sigmoid=activation == "sigmoid",
@@ -134,8 +149,11 @@ def bce_dice(logits: Tensor, target: Tensor, *, smooth: float = 1.0, reduction: 
     channels, it takes softmax cross entropy."""
     _check_masks(logits, target, smooth, reduction)
     require_option(logits.shape[1] == 1, "monai", "channels", logits.shape[1])
+    require_option(smooth > 0, "monai", "smooth", smooth)
+    require_elements(logits, "monai")
     loss = _dice_and_cross_entropy(sigmoid=True, smooth_nr=smooth, smooth_dr=smooth)
-    return of_mean(loss, (logits, target.detach()), logits.shape[:1], reduction, logits)
+    masks = _with_voxels(logits), _with_voxels(target.detach())
+    return of_mean(loss, masks, logits.shape[:1], reduction, logits)
 
 
 def softmax_focal(
@@ -152,6 +170,7 @@ def softmax_focal(
     its sum is a mean over the pixels."""
     _check_softmax_focal(logits, target, gamma, alpha, smoothing, ignore_index, reduction)
     require_option(smoothing == 0, "monai", "smoothing", smoothing)
+    require_option(logits.shape[1] > 1, "monai", "classes", logits.shape[1])
     options = {"to_onehot_y": True, "use_softmax": True, "gamma": gamma, "reduction": "none"}
     ignored = ignore_index if any_ignored(target, ignore_index) else None
     if alpha is None:

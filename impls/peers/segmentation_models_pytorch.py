@@ -5,6 +5,7 @@ Left out: its focal Tversky loss takes the power of the mean, and its focal loss
 sigmoids, one class against the others.
 """
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from impls.classification import _check_binary, _check_cross_entropy, _check_sigmoid_focal
 from impls.overlap import _check as _check_overlap
-from impls.peers import items_or_sum, of_kept, of_mean, of_sum, require_option
+from impls.peers import items_or_sum, of_kept, of_mean, of_sum, require_elements, require_option
 
 LIBRARY = "segmentation_models_pytorch"
 
@@ -89,12 +90,15 @@ def _of_masks(
     to be merged go in as channels. Its mean is over channels; an item is the loss of one channel alone.
     """
     require_option(activation != "softmax", LIBRARY, "activation", "softmax of masks")
+    require_option(options["smooth"] > 0, LIBRARY, "smooth", options["smooth"])
     loss = make("multilabel", from_logits=activation == "sigmoid", eps=0.0, **options)
     first = 0 if include_background else 1
     p, g = probs[:, first:], target[:, first:].detach()
+    require_elements(p, LIBRARY)
     shape = p.shape[1:2] if batch else p.shape[:2]
     if not batch:
-        p, g = (tensor.reshape(1, shape.numel(), -1) for tensor in (p, g))
+        voxels = math.prod(p.shape[2:])
+        p, g = (tensor.reshape(1, shape.numel(), voxels) for tensor in (p, g))
     return of_mean(loss, (p, g), shape, reduction, probs, axis=1)
 
 

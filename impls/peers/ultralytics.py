@@ -4,6 +4,7 @@ Left out: its focal loss gives one number for a whole batch, and its detection l
 themselves.
 """
 
+import math
 from functools import lru_cache
 
 from torch import Tensor
@@ -14,7 +15,7 @@ from impls.arguments import reduce_all
 from impls.boxes import _check as _check_boxes
 from impls.compound import _check_masks
 from impls.overlap import _check as _check_overlap
-from impls.peers import of_mean, require_option
+from impls.peers import of_mean, require_elements, require_option
 
 _bce_dice = lru_cache(BCEDiceLoss)
 _dice = lru_cache(MultiChannelDiceLoss)
@@ -66,7 +67,7 @@ def dice(
     first = 0 if include_background else 1
     p, g = probs[:, first:], target[:, first:].detach()
     shape = p.shape[:2]
-    voxels = p[0, 0].numel() if shape.numel() else 0
+    voxels = math.prod(p.shape[2:])
     masks = (tensor.reshape(shape.numel(), 1, voxels, 1) for tensor in (p, g))
     return reduce_all(_dice(smooth=smooth, reduction="none")(*masks).reshape(shape), reduction, probs)
 
@@ -75,8 +76,7 @@ def bce_dice(logits: Tensor, target: Tensor, *, smooth: float = 1.0, reduction: 
     """``BCEDiceLoss`` with both weights 1, which gives the mean: an item is that of one sample."""
     _check_masks(logits, target, smooth, reduction)
     require_option(smooth == 1, "ultralytics", "smooth", smooth)
-    channels = logits.shape[1]
-    voxels = logits[0, 0].numel() if len(logits) and channels else 0
+    require_elements(logits, "ultralytics")
     loss = _bce_dice(weight_bce=1.0, weight_dice=1.0)
-    x, g = (t.reshape(len(logits), channels, voxels, 1) for t in (logits, target.detach()))
+    x, g = (t.reshape(*t.shape[:2], -1, 1) for t in (logits, target.detach()))
     return of_mean(loss, (x, g), logits.shape[:1], reduction, logits)
