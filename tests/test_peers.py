@@ -90,20 +90,9 @@ def test_a_peer_is_right_on_a_batch_or_named_as_absent(library: str, loss: str) 
         return
     row = CATALOG[loss]
     case = row.workloads[0].make(np.random.default_rng(0), 2)
-    batch = Batch.of(row, case, torch.float64, "cpu")
+    batch = Batch.of(row, case, torch.float32, "cpu")
     mean, gradients = batch.runner(function, backward=True)()
-    items = function(
-        *row.torch_call(case, batch.tensors)[0], **_options(row, case, batch), reduction="none"
-    )
-    assert mean.shape == ()
-    if mean.dtype == torch.float64:  # not of what computes in float32 whatever it is given
-        assert recheck(function, batch, [mean], gradients).budgets < 1e3
-    torch.testing.assert_close(mean.double(), items.double().mean(), rtol=1e-6, atol=1e-6)
-
-
-def _options(row: Any, case: Any, batch: Batch) -> dict[str, Any]:
-    options: dict[str, Any] = row.torch_call(case, batch.tensors)[1]
-    return options
+    assert recheck(function, batch, [mean], gradients).budgets < 100  # a wrong formula is off by more
 
 
 @pytest.fixture
