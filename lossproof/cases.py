@@ -25,7 +25,7 @@ BATCH = 20
 SOUGHT = -1
 """The number of the batch that is not shared."""
 SHRINKING_SECONDS = 20.0
-LARGE_ELEMENTS = 3000
+LARGE_ELEMENTS = 2000
 HUGE_ELEMENTS = 2**18
 SMALL_ROW = 16
 COUNTED = 65_600
