@@ -20,11 +20,12 @@ from lossproof.choosing import (
     default_workloads,
     workload_of_size,
 )
+from lossproof.deciding import VARIANT
 from lossproof.inputs import load_workload
 from lossproof.lookup import find, require_device
 from lossproof.loss import Loss
 from lossproof.machine import environment
-from lossproof.mutant_trials import VARIANT, WrongVariant, measure
+from lossproof.mutant_trials import WrongVariant, measure
 from lossproof.mutants import Mutant, mutants_of
 from lossproof.programs import replay, write_programs
 from lossproof.strength import GOAL, Strength, as_json, equivalents, false_claims, judged, save

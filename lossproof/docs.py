@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lossproof import comparison
+from lossproof import alarms, comparison
 from lossproof.catalog import CATALOG
 from lossproof.curves import picture
 from lossproof.describe import arguments, sentence, signature
@@ -21,6 +21,7 @@ from lossproof.report import findings_text
 from lossproof.strength import figures, share
 from lossproof.verification import verify
 from properties import general
+from properties.trial import BUDGETS
 
 ROOT = Path(__file__).parent.parent
 PAGE = Path("docs/losses.md")
@@ -53,6 +54,14 @@ and of all that it calls, in one place at a time (an operator, a comparison, a n
 a term or a `clamp` left out), and verifies each of these mutants. Killed are those that break a law; the
 table says what share of those that should, and of how many. Not counted are mutants that no input tells
 from the right variant by more than 8 budgets: `lossproof/equivalents.toml` argues for each why.
+
+## False alarms
+
+What is right must never be called wrong. `python -m lossproof.alarms` tries the vectorized variant and
+the oracle itself, rounded once, on many more cases than a verification has. The largest error seen, of
+{budgets:g} budgets allowed:
+
+{alarms}
 
 ## Laws that losses share
 
@@ -163,9 +172,21 @@ def page(losses: Sequence[Loss]) -> str:
     ]
     head = HEAD.format(
         contents=losses_table(losses),
+        budgets=BUDGETS,
+        alarms=alarms_table(losses),
         shared=_table(("law", "what it says", "only"), shared),
     )
     return "\n".join([head, *(section(loss) for loss in losses)])
+
+
+def alarms_table(losses: Sequence[Loss]) -> str:
+    """How often right code was tried, and what came of it."""
+    known = [(loss, alarms.figures()[loss.name]) for loss in losses if loss.name in alarms.figures()]
+    rows = [
+        (f"[`{loss.name}`](#{loss.name})", f"{f['examples']:,}", str(f["alarms"]), str(f["budgets"]))
+        for loss, f in known
+    ]
+    return _table(("loss", "cases of each dtype", "called wrong", "largest error, in budgets"), rows)
 
 
 def section(loss: Loss) -> str:

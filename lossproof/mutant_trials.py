@@ -4,9 +4,6 @@ What was tried before, with the same source, laws and oracle, is not tried again
 interrupted goes on where it stopped.
 """
 
-import ast
-import hashlib
-import inspect
 import multiprocessing
 import os
 import signal
@@ -17,21 +14,18 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from lossproof.cache import load, store
 from lossproof.catalog import CATALOG
+from lossproof.deciding import VARIANT, deciding_source
 from lossproof.loss import Loss
-from lossproof.mutants import ROOM, Mutant, build, mutants_of
-from lossproof.sources import reached
+from lossproof.mutants import Mutant, build, mutants_of
 from lossproof.strength import Result
 from lossproof.verification import first_fault
 
-ROOT = Path(__file__).parent.parent
-VARIANT = "vectorized"
 BATCH = 12
 """How many mutants a worker takes at once: they share what the oracle says."""
 FEW = 10
@@ -176,37 +170,4 @@ def _at_most(seconds: float) -> Iterator[None]:
 
 def _key(loss: Loss, mutant: Mutant, examples: int, seed: int) -> dict[str, Any]:
     key = {"loss": loss.name, "function": mutant.function, "change": mutant.change}
-    return {**key, "examples": examples, "seed": seed, "source": _sources(loss)}
-
-
-@cache
-def _sources(loss: Loss) -> str:
-    """A hash of what decides: the variant's functions, the harness, and the loss's laws and oracle."""
-    digest = hashlib.sha256(torch.__version__.encode())
-    for function in reached(loss.variants[VARIANT], ROOM):
-        digest.update(inspect.getsource(function).encode())
-    mutating = ("mutants", "mutations", "sources")
-    judging = ("verification", "trial", "traces", "tolerance", "cases", "networks")
-    names = [f"lossproof.{name}" for name in (*mutating, *judging)]
-    names += [f"{room}.{loss.family}" for room in ("oracles", "properties")]
-    for path in sorted(_imported({_path_of(name) for name in names}), key=str):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _imported(paths: set[Path]) -> set[Path]:
-    """These files and what they import of oracles and properties."""
-    found: set[Path] = set()
-    while paths:
-        path = paths.pop()
-        found.add(path)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module is not None:
-                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-                rooms = [name for name in names if name.startswith(("oracles", "properties"))]
-                paths |= {p for name in rooms if (p := _path_of(name)).exists() and p not in found}
-    return found
-
-
-def _path_of(module: str) -> Path:
-    return (ROOT / module.replace(".", "/")).with_suffix(".py")
+    return {**key, "examples": examples, "seed": seed, "source": deciding_source(loss)}

@@ -8,10 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from lossproof.choosing import Choice, Row
+from lossproof.deciding import VARIANT
 from lossproof.describe import arguments, sentence, signature
 from lossproof.loss import Loss
 from lossproof.measure import BACKWARD, FORWARD, PASSES, Timing
-from lossproof.mutant_trials import VARIANT
 from lossproof.strength import GOAL, Strength, figures, share
 from lossproof.verdict import Verdict
 from properties.general import BATCH_LAWS

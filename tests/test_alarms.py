@@ -1,12 +1,14 @@
 """Right code is never called wrong: not the oracle itself, rounded once."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from lossproof import CATALOG
-from lossproof.alarms import tried
+from lossproof import CATALOG, alarms
+from lossproof.alarms import Tried, tried
 from lossproof.loss import Loss
 from lossproof.reference import reference
 from lossproof.verification import first_fault
@@ -31,6 +33,31 @@ def test_what_is_tried_is_told() -> None:
     assert (vectorized.implementation, oracle.implementation) == ("vectorized", "oracle")
     assert 0 < oracle.budgets <= 8
     assert oracle.alarms == vectorized.alarms == ()
+
+
+def test_what_was_tried_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = tried("mse", "float32", 20, 0)
+    monkeypatch.setattr(alarms, "verify", None)
+    assert tried("mse", "float32", 20, 0) == before
+    with pytest.raises(TypeError):
+        tried("mse", "float32", 20, 1)
+
+
+def test_saved_figures_are_of_all_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The fewest cases, all alarms, the largest error; other losses stay."""
+    file = tmp_path / "alarms.json"
+    file.write_text('{"giou": {"examples": 5, "alarms": 0, "budgets": 1.0}}', encoding="utf-8")
+    monkeypatch.setattr(alarms, "FIGURES", file)
+    chunks = [
+        Tried("mse", "oracle", "float64", 500, 0.5, ("a",))
+        + Tried("mse", "oracle", "float64", 20, 0.7, ())
+    ]
+    alarms.save([*chunks, Tried("mse", "oracle", "float32", 510, 0.61, ("b", "c"))])
+    saved = json.loads(file.read_text(encoding="utf-8"))
+    assert saved == {
+        "mse": {"examples": 510, "alarms": 3, "budgets": 0.7},
+        "giou": {"examples": 5, "alarms": 0, "budgets": 1.0},
+    }
 
 
 def test_gradient_of_the_reference_flows_under_every_reduction() -> None:
