@@ -493,6 +493,7 @@ _ROWS = (
         arguments=overlap.arguments,
         coupled=overlap.coupled,
         smooth=overlap.smooth_power,
+        differentiable=overlap.differentiable_focal_tversky,
         cases=overlap.focal_tversky_cases,
         variants={
             "naive": overlap_impls.focal_tversky_naive,

@@ -49,7 +49,7 @@ weights = draw.numbers(0.0, 4.0, [0.5, 0.3, 0.7, 1.0, 0.0], smallest=2.0**-20)
 @st.composite
 def _masks(draw_: st.DrawFn, /, **own: SearchStrategy[Any]) -> dict[str, object]:
     """Soft and hard masks, empty and full ones, perfect ones, traces of nothing hardly smoothed; logits
-    where an activation is on; now and then many samples."""
+    where an activation is on, at times sure and right of all voxels; now and then many samples."""
     batch, channels = draw_(st.integers(1, 3)), draw_(st.integers(1, 3))
     shape = (batch, channels, *draw_(draw.spaces(2, 3)))
     if draw_(st.integers(0, 3)) == 3:
@@ -61,6 +61,9 @@ def _masks(draw_: st.DrawFn, /, **own: SearchStrategy[Any]) -> dict[str, object]
         probs = draw_(draw.arrays(shape, soft, draw.hard))
         perfect = draw_(st.booleans()) and draw_(st.booleans())
         probs = target.copy() if perfect else probs
+    elif draw_(st.sampled_from([False, False, True])):
+        target = np.rint(target) if activation == "sigmoid" else _labels(target)
+        probs = draw_(draw.numbers(8.0, 40.0)) * (target - 0.5)
     else:
         probs = draw_(draw.arrays(shape, *draw.logits))
     smooth = draw_(draw.numbers(0.0, 10.0, [0.0, 1.0, 1e-5], smallest=2.0**-20))
@@ -79,6 +82,12 @@ def _masks(draw_: st.DrawFn, /, **own: SearchStrategy[Any]) -> dict[str, object]
         "include_background": channels == 1 or draw_(st.booleans()),
         "activation": activation,
     }
+
+
+def _labels(target: Array) -> Array:
+    """Hard masks with one channel for each voxel."""
+    channels = np.arange(target.shape[1]).reshape(-1, *(1 for _ in target.shape[2:]))
+    return (channels == target.argmax(axis=1, keepdims=True)).astype(float)
 
 
 def _largest_logit(smooth: float, activation: str, options: Mapping[str, Any]) -> float:
@@ -112,14 +121,12 @@ def tversky_cases(dtype: str) -> SearchStrategy[Case]:
 def focal_tversky_cases(dtype: str) -> SearchStrategy[Case]:
     """Cases of masks (N, C, *) with every option."""
     gamma = draw.numbers(0.0625, 4.0, [0.75, 1.0, 2.0, 0.5])
-    return draw.cases(_masks(gamma=gamma, alpha=weights, beta=weights), dtype).map(_with_a_gradient)
+    return draw.cases(_masks(gamma=gamma, alpha=weights, beta=weights), dtype)
 
 
-def _with_a_gradient(case: Case) -> Case:
-    """No root of 0, whose gradient is infinite: perfect masks get a power of at least 1."""
-    if case["gamma"] < 1 and (_tversky(case) == 0).any():
-        return case.changed(gamma=1 / case["gamma"])
-    return case
+def differentiable_focal_tversky(case: Case) -> bool:
+    """Where no mask is perfect under a root, whose slope is infinite."""
+    return bool(case["gamma"] >= 1 or (_tversky(case) > 0).all())
 
 
 def sensitivity_specificity_cases(dtype: str) -> SearchStrategy[Case]:
