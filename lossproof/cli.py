@@ -3,20 +3,17 @@
 import json
 import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from lossproof import report
 from lossproof.cache import plain
 from lossproof.catalog import CATALOG
 from lossproof.choosing import (
     Choice,
-    choose_for,
     default_workloads,
     workload_of_size,
 )
@@ -28,10 +25,10 @@ from lossproof.machine import environment
 from lossproof.mutant_trials import WrongVariant, measure
 from lossproof.mutants import Mutant, mutants_of
 from lossproof.programs import replay, write_programs
+from lossproof.progress import errors, make_choices, make_verdicts, progress, teller
 from lossproof.strength import GOAL, Strength, as_json, equivalents, false_claims, judged, save
 from lossproof.verdict import Verdict
-from lossproof.verdicts import verdicts_on
-from lossproof.workers import Limits, Report, cores
+from lossproof.workers import Limits, cores
 from properties.case import DTYPES, Workload
 
 BAD_USAGE, WRONG, INTERRUPTED = 2, 1, 130
@@ -42,10 +39,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Which implementation of a loss is right, and which of the right ones is fastest here?",
 )
-errors = Console(stderr=True)
 
 Losses = Annotated[list[str] | None, typer.Argument(metavar="[LOSS]...", help="default: all")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or another accelerator of this machine")]
+DType = Annotated[str, typer.Option(help="one of " + ", ".join(DTYPES))]
+Sizes = Annotated[
+    list[int] | None,
+    typer.Option(min=1, help="elements of the first argument; default: realistic workloads"),
+]
+Inputs = Annotated[
+    Path | None, typer.Option(help="a .npz or .pt file with your own batch, for one loss")
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="of torch; default: torch's own")]
 Json = Annotated[Path | None, typer.Option("--json", help="write everything to this file")]
 Examples = Annotated[int, typer.Option(min=1, help="generated cases for each dtype")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="worker processes; default: one for each core")]
@@ -110,7 +115,7 @@ def verify(
         asked = _implementations(rows, variant)
     out = report.console()
     options: dict[str, Any] = {"jobs": jobs, "limits": limits}
-    verdicts, stopped = _verdicts(asked, device, names, examples, seed, **options)
+    verdicts, stopped = make_verdicts(asked, device, names, examples, seed, **options)
     defects = {key: verdict for key, verdict in verdicts.items() if _is_defect(key)}
     variants = {key: verdict for key, verdict in verdicts.items() if not _is_defect(key)}
     expected = variant is None
@@ -137,15 +142,10 @@ def verify(
 def choose(
     losses: Losses = None,
     device: Device = "cpu",
-    dtype: Annotated[str, typer.Option(help="one of " + ", ".join(DTYPES))] = "float32",
-    size: Annotated[
-        list[int] | None,
-        typer.Option(min=1, help="elements of the first argument; default: realistic workloads"),
-    ] = None,
-    inputs: Annotated[
-        Path | None, typer.Option(help="a .npz or .pt file with your own batch, for one loss")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="of torch; default: torch's own")] = None,
+    dtype: DType = "float32",
+    size: Sizes = None,
+    inputs: Inputs = None,
+    threads: Threads = None,
     json_file: Json = None,
     jobs: Jobs = None,
     time_limit: TimeLimit = Limits.seconds,
@@ -156,29 +156,18 @@ def choose(
     All are verified first, in worker processes; then nothing else runs beside what is timed.
     """
     with _usage():
-        rows = _losses(losses)
-        find("dtype", dtype, DTYPES)
-        require_device(device)
-        if inputs is not None and (size or len(losses or []) != 1):
-            raise ValueError("inputs: expected exactly one loss and no --size beside a file")
-        work = [(row, workload) for row in rows for workload in _workloads(row, size, inputs, device)]
+        rows, work = _work(losses, device, dtype, size, inputs)
     out = report.console()
-    choices: list[Choice] = []
     asked = [(row, name) for row in rows for name in row.variants]
     limits = Limits(time_limit, memory_limit)
-    verdicts, stopped = _verdicts(asked, device, [dtype], jobs=jobs, limits=limits)
-    try:
-        for row, workload in () if stopped else work:
-            with _progress() as shown:
-                known = {name: verdicts[row.name, name] for name in row.variants}
-                choice = choose_for(row, workload, known, device, dtype, threads, _teller(shown))
-            choices.append(choice)
+    verdicts, stopped = make_verdicts(asked, device, [dtype], jobs=jobs, limits=limits)
+    choices: list[Choice] = []
+    if not stopped:
+
+        def show(choice: Choice) -> None:
             out.print(report.choice_report(choice))
-            if choice.interrupted:
-                stopped = True
-                break
-    except KeyboardInterrupt:
-        stopped = True
+
+        choices, stopped = make_choices(work, verdicts, device, dtype, threads, show)
     if choices:
         out.print(report.LEGEND, style="dim", width=min(out.width, 105))
     _write(json_file, {"environment": environment(device), "choices": choices})
@@ -216,8 +205,8 @@ def strength(
         return not thorough and any(claims)
 
     try:
-        with _progress() as shown:
-            tell, done = _teller(shown), 0
+        with progress() as shown:
+            tell, done = teller(shown), 0
             for name, results in measure(rows, examples, seed, jobs or cores(), listed):
                 found[name].results += results
                 done += len(results)
@@ -270,6 +259,18 @@ def _workloads(loss: Loss, sizes: list[int] | None, inputs: Path | None, device:
     return default_workloads(loss) if device == "cpu" else list(loss.workloads)
 
 
+def _work(
+    names: list[str] | None, device: str, dtype: str, sizes: list[int] | None, inputs: Path | None
+) -> tuple[list[Loss], list[tuple[Loss, Workload]]]:
+    """The losses, and the workloads that each is timed on."""
+    rows = _losses(names)
+    find("dtype", dtype, DTYPES)
+    require_device(device)
+    if inputs is not None and (sizes or len(names or []) != 1):
+        raise ValueError("inputs: expected exactly one loss and no --size beside a file")
+    return rows, [(row, workload) for row in rows for workload in _workloads(row, sizes, inputs, device)]
+
+
 def _is_defect(key: tuple[str, str]) -> bool:
     return key[1] in CATALOG[key[0]].defects
 
@@ -286,12 +287,15 @@ def _listed(verdicts: dict[tuple[str, str], Verdict]) -> list[dict[str, Any]]:
 
 
 def _write(file: Path | None, content: dict[str, Any]) -> None:
-    if file is None:
-        return
+    if file is not None:
+        _save("json", file, json.dumps(plain(content), indent=1, ensure_ascii=False))
+
+
+def _save(option: str, file: Path, text: str) -> None:
     try:
-        file.write_text(json.dumps(plain(content), indent=1, ensure_ascii=False), encoding="utf-8")
+        file.write_text(text, encoding="utf-8")
     except OSError as error:
-        errors.print(f"json: can't write {file}: {error}", style="red")
+        errors.print(f"{option}: can't write {file}: {error}", style="red")
         raise typer.Exit(BAD_USAGE) from None
 
 
@@ -303,44 +307,6 @@ def _usage() -> Iterator[None]:
     except ValueError as error:
         errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(BAD_USAGE) from None
-
-
-def _progress() -> Progress:
-    """Bars on the error stream, gone when done, so that results can be piped."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=errors, transient=True)
-
-
-def _teller(shown: Progress) -> Report:
-    """Shows a bar for each thing that is being done, until it is done."""
-    bars: dict[str, TaskID] = {}
-
-    def tell(what: str, done: int, total: int) -> None:
-        if what not in bars:
-            bars[what] = shown.add_task(what, total=None)
-        shown.update(bars[what], completed=done, total=total, visible=done < total)
-
-    return tell
-
-
-def _verdicts(
-    asked: list[tuple[Loss, str]], device: str, dtypes: list[str], *numbers: int, **options: Any
-) -> tuple[dict[tuple[str, str], Verdict], bool]:
-    """The verdicts in the order that was asked for, and whether Ctrl-C cut them short."""
-    found: dict[tuple[str, str], Verdict] = {}
-    stopped = False
-    try:
-        with _progress() as shown:
-            tell = _teller(shown)
-            coming = verdicts_on(asked, device, dtypes, *numbers, report=tell, **options)
-            with closing(coming):
-                for key, verdict in coming:
-                    found[key] = verdict
-                    tell("verdicts", len(found), len(asked))
-    except KeyboardInterrupt:
-        stopped = True
-    order = [(loss.name, name) for loss, name in asked]
-    return {key: found[key] for key in order if key in found}, stopped
 
 
 def _replay(programs: list[Path], limits: Limits) -> None:
