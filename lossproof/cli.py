@@ -1,9 +1,10 @@
-"""The command line: list, verify, choose, strength."""
+"""The command line: list, verify, choose, report, strength."""
 
 import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -178,6 +179,55 @@ def choose(
     raise typer.Exit(WRONG if wrong else 0)
 
 
+@app.command(name="report")
+def write_report(
+    html: Annotated[Path, typer.Option(help="write the page to this file")],
+    losses: Losses = None,
+    device: Device = "cpu",
+    dtype: DType = "float32",
+    size: Sizes = None,
+    inputs: Inputs = None,
+    threads: Threads = None,
+    jobs: Jobs = None,
+    time_limit: TimeLimit = Limits.seconds,
+    memory_limit: MemoryLimit = Limits.gibibytes,
+) -> None:
+    """Write one page that opens offline: verdicts, times, plots, and findings with their programs.
+
+    It shows what choose finds, and the wrong forms, which must be rejected. Loss after loss is verified
+    and timed; what is on disk already is read. Ctrl-C writes the page of what was done.
+    """
+    from lossproof.page import Chapter, page  # and with it Matplotlib, which is slow to import
+
+    with _usage():
+        rows, work = _work(losses, device, dtype, size, inputs)
+        _require_writable("html", html)
+    limits, stopped, bad = Limits(time_limit, memory_limit), False, False
+    chapters: list[Chapter] = []
+    for row in rows:
+        errors.print(f"{row.name}: {len(chapters) + 1} of {len(rows)}", highlight=False)
+        chapter = Chapter(row, [workload for loss, workload in work if loss is row])
+        asked = _implementations([row], None)
+        verdicts, stopped = make_verdicts(asked, device, [dtype], jobs=jobs, limits=limits)
+        chapter.verdicts |= {name: verdict for (_, name), verdict in verdicts.items()}
+        if not stopped:
+            own = [(row, workload) for workload in chapter.workloads]
+            chapter.choices, stopped = make_choices(own, verdicts, device, dtype, threads)
+        chapters.append(chapter)
+        bad |= any(_is_bad(key, verdict, expected=True) for key, verdict in verdicts.items())
+        bad |= any(each.outcome != "correct" for choice in chapter.choices for each in choice.table)
+        if stopped:
+            break
+    left = [row.name for row in rows[len(chapters) :]]
+    with progress() as shown:
+        text = page(chapters, left, environment(device), date.today(), teller(shown))
+    _save("html", html, text)
+    if stopped:
+        errors.print(f"interrupted: what was done is in {html} and kept", style="yellow")
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(WRONG if bad else 0)
+
+
 @app.command()
 def strength(
     losses: Losses = None,
@@ -297,6 +347,14 @@ def _save(option: str, file: Path, text: str) -> None:
     except OSError as error:
         errors.print(f"{option}: can't write {file}: {error}", style="red")
         raise typer.Exit(BAD_USAGE) from None
+
+
+def _require_writable(option: str, file: Path) -> None:
+    """Told before the work that would be lost."""
+    try:
+        file.open("a").close()
+    except OSError as error:
+        raise ValueError(f"{option}: can't write {file}: {error}") from None
 
 
 @contextmanager

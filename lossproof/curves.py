@@ -79,8 +79,12 @@ def picture(loss: Loss) -> str:
     with matplotlib.style.context(["default", STYLE]):
         metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure(loss).savefig(file, format="svg", metadata=metadata)
-    short = re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", file.getvalue())
-    return "".join(f"{line.rstrip()}\n" for line in short.splitlines())
+    return "".join(f"{line.rstrip()}\n" for line in short_numbers(file.getvalue()).splitlines())
+
+
+def short_numbers(svg: str) -> str:
+    """With two decimals: a hundredth of a point is too small to see."""
+    return re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", svg)
 
 
 def figure(loss: Loss) -> Figure:

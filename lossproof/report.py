@@ -17,7 +17,16 @@ from lossproof.verdict import Verdict
 from properties.general import BATCH_LAWS
 from properties.trial import BUDGETS
 
-STYLES = {"correct": "green", "wrong": "red", "error": "red", "refused": "red", "unsupported": "yellow"}
+STYLES = {
+    **dict.fromkeys(("correct", "rejected"), "green"),
+    **dict.fromkeys(("wrong", "error", "refused"), "red"),
+    "unsupported": "yellow",
+    "NOT REJECTED": "bold red",
+}
+CHOICE_COLUMNS = (
+    *("variant", "verdict", "budgets", "ULP"),
+    *(FORWARD, "x limit", BACKWARD, "x limit", "memory"),
+)
 
 
 def catalogue_table(losses: Sequence[Loss]) -> RenderableType:
@@ -76,14 +85,18 @@ def verdict_table(verdicts: Mapping[tuple[str, str], Verdict], defects: bool) ->
     table = _table("loss", "variant", "verdict", "budgets used", "laws broken")
     table.title, table.title_justify, table.title_style = title, "left", "bold"
     for (loss, variant), verdict in verdicts.items():
-        outcome = Text(verdict.outcome, STYLES[verdict.outcome])
-        if defects:
-            rejected = verdict.outcome in ("wrong", "error")
-            outcome = Text("rejected", "green") if rejected else Text("NOT REJECTED", "bold red")
-        used = ", ".join(f"{_budgets(b)} {_short(dtype)}" for dtype, b in verdict.budgets.items())
-        broken = ", ".join(verdict.laws_broken)
-        table.add_row(loss, variant, outcome, used, broken)
+        outcome, *cells = verdict_cells(verdict, defects)
+        table.add_row(loss, variant, Text(outcome, STYLES[outcome]), *cells)
     return table
+
+
+def verdict_cells(verdict: Verdict, defect: bool) -> list[str]:
+    """What verdict tables say of one implementation; a defect must be rejected."""
+    outcome: str = verdict.outcome
+    if defect:
+        outcome = "rejected" if outcome in ("wrong", "error") else "NOT REJECTED"
+    used = ", ".join(f"{_budgets(b)} {_short(dtype)}" for dtype, b in verdict.budgets.items())
+    return [outcome, used, ", ".join(verdict.laws_broken)]
 
 
 def findings_text(verdict: Verdict, most: int = 3) -> str:
@@ -100,34 +113,45 @@ def findings_text(verdict: Verdict, most: int = 3) -> str:
 
 def choice_report(choice: Choice) -> RenderableType:
     """The table of one loss and size, and the decision under it."""
-    table = _table(
-        "variant", "verdict", "budgets", "ULP", FORWARD, "x limit", BACKWARD, "x limit", "memory"
-    )
+    table = _table(*CHOICE_COLUMNS)
     for column in table.columns[2:]:
         column.justify = "right"
     for row in choice.table:
-        cells = [_budgets(row.budgets), _number(row.ulps)]
-        for pass_name in (FORWARD, BACKWARD):
-            cells += _timing_cells(choice, row, pass_name)
-        style = "bold" if row.variant == choice.variant else ""
-        table.add_row(
-            Text(row.variant, style),
-            Text(row.outcome, STYLES[row.outcome]),
-            *cells,
-            _bytes(row.peak_bytes),
-        )
-    limits = [_timing_text(choice.limits[p]) if p in choice.limits else "" for p in PASSES]
+        variant, outcome, *cells = choice_cells(choice, row)
+        style = "bold" if variant == choice.variant else ""
+        table.add_row(Text(variant, style), Text(outcome, STYLES[outcome]), *cells)
     table.add_section()
-    table.add_row("limit (copy)", "", "", "", limits[0], "1.0", limits[1], "1.0", "")
-    heading = Text.assemble(
-        (choice.loss, "bold"),
-        f" on {choice.workload}: {choice.size:,} elements, {choice.dtype}, {choice.device}, ",
-        f"{choice.threads} thread{'s' if choice.threads != 1 else ''}",
-    )
-    notes = [Text(f"  {row.variant}: {row.note}") for row in choice.table if row.note]
-    decisions = [Text(_decision(choice, pass_name)) for pass_name in (FORWARD, BACKWARD)]
+    table.add_row(*limit_cells(choice))
+    heading = Text.assemble((choice.loss, "bold"), f" on {choice_title(choice)}")
+    notes = [Text(f"  {note}") for note in choice_notes(choice)]
     stopped = [Text("  interrupted: fewer rounds than usual", "yellow")] if choice.interrupted else []
-    return Group(heading, table, *notes, *decisions, *stopped, Text())
+    return Group(heading, table, *notes, *stopped, Text())
+
+
+def choice_title(choice: Choice) -> str:
+    """What was timed, without the loss."""
+    threads = f"{choice.threads} thread{'s' if choice.threads != 1 else ''}"
+    return f"{choice.workload}: {choice.size:,} elements, {choice.dtype}, {choice.device}, {threads}"
+
+
+def choice_cells(choice: Choice, row: Row) -> list[str]:
+    """What the table of a choice says of one variant."""
+    cells = [row.variant, row.outcome, _budgets(row.budgets), _number(row.ulps)]
+    for pass_name in PASSES:
+        cells += _timing_cells(choice, row, pass_name)
+    return [*cells, _bytes(row.peak_bytes)]
+
+
+def limit_cells(choice: Choice) -> list[str]:
+    """The last line of the table of a choice."""
+    limits = [_timing_text(choice.limits[p]) if p in choice.limits else "" for p in PASSES]
+    return ["limit (copy)", "", "", "", limits[0], "1.0", limits[1], "1.0", ""]
+
+
+def choice_notes(choice: Choice) -> list[str]:
+    """What is said under the table of a choice: why there is no time, and the decision of each pass."""
+    notes = [f"{row.variant}: {row.note}" for row in choice.table if row.note]
+    return [*notes, *(_decision(choice, pass_name) for pass_name in PASSES)]
 
 
 def strength_table(strengths: Sequence[Strength]) -> Table:
@@ -165,11 +189,11 @@ LEGEND = (
 def _decision(choice: Choice, pass_name: str) -> str:
     winner, tied = choice.winners.get(pass_name), choice.ties.get(pass_name, [])
     if winner is None:
-        return f"  {pass_name}: no variant could be timed"
+        return f"{pass_name}: no variant could be timed"
     if len(tied) == 1:
-        return f"  {pass_name}: {winner}"
+        return f"{pass_name}: {winner}"
     others = ", ".join(name for name in tied if name != winner)
-    return f"  {pass_name}: {winner} (a tie with {others}; the simplest is preferred)"
+    return f"{pass_name}: {winner} (a tie with {others}; the simplest is preferred)"
 
 
 def _timing_cells(choice: Choice, row: Row, pass_name: str) -> list[str]:

@@ -216,6 +216,8 @@ def test_interrupt_keeps_what_is_done(small_mse: Loss, monkeypatch: pytest.Monke
         (["choose", "mse", "--inputs", "no_such.npz"], "inputs: no file no_such.npz"),
         (["choose", "--inputs", "x.npz"], "inputs: expected exactly one loss"),
         (["choose", "mse", "--size", "0"], "--size"),
+        (["report", "mse"], "--html"),
+        (["report", "mss", "--html", "page.html"], "loss: no 'mss'; did you mean mse"),
         (["list", "dise"], "loss: no 'dise'; did you mean dice"),
         (["chose"], "chose"),
     ],
