@@ -1,4 +1,4 @@
-"""The command line: list, verify, choose, report, strength."""
+"""The command line: list, verify, choose, report, predict, strength."""
 
 import json
 import warnings
@@ -25,6 +25,7 @@ from lossproof.loss import Loss
 from lossproof.machine import environment
 from lossproof.mutant_trials import WrongVariant, measure
 from lossproof.mutants import Mutant, mutants_of
+from lossproof.predict import Prediction, predictions
 from lossproof.programs import replay, write_programs
 from lossproof.progress import errors, make_choices, make_verdicts, progress, teller
 from lossproof.strength import GOAL, Strength, as_json, equivalents, false_claims, judged, save
@@ -226,6 +227,39 @@ def write_report(
         errors.print(f"interrupted: what was done is in {html} and kept", style="yellow")
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(WRONG if bad else 0)
+
+
+@app.command()
+def predict(
+    losses: Losses = None,
+    dtype: DType = "float32",
+    json_file: Json = None,
+) -> None:
+    """Predict what each variant would launch and move on a GPU, without one: nothing is measured.
+
+    Each loss on its smallest workload. naive variants are left out: they launch kernels for each item.
+    """
+    with _usage():
+        rows = _losses(losses)
+        find("dtype", dtype, DTYPES)
+    found: list[Prediction] = []
+    stopped = False
+    try:
+        with progress() as shown:
+            tell = teller(shown)
+            for done, row in enumerate(rows):
+                tell("losses", done, len(rows))
+                found += predictions(row, dtype)
+    except KeyboardInterrupt:
+        stopped = True
+    out = report.console()
+    if found:
+        out.print(report.prediction_table(found))
+        out.print(report.PREDICTION_LEGEND, style="dim", width=min(out.width, 105))
+    _write(json_file, {"environment": environment("cpu"), "predictions": found})
+    if stopped:
+        errors.print("interrupted: what was predicted is shown", style="yellow")
+        raise typer.Exit(INTERRUPTED)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from lossproof.deciding import VARIANT
 from lossproof.describe import arguments, sentence, signature
 from lossproof.loss import Loss
 from lossproof.measure import BACKWARD, FORWARD, PASSES, Timing
+from lossproof.predict import Prediction
 from lossproof.strength import GOAL, Strength, figures, share
 from lossproof.verdict import Verdict
 from properties.general import BATCH_LAWS
@@ -152,6 +153,41 @@ def choice_notes(choice: Choice) -> list[str]:
     """What is said under the table of a choice: why there is no time, and the decision of each pass."""
     notes = [f"{row.variant}: {row.note}" for row in choice.table if row.note]
     return [*notes, *(_decision(choice, pass_name) for pass_name in PASSES)]
+
+
+def prediction_table(predictions: Sequence[Prediction]) -> RenderableType:
+    """A line for each variant: what it would launch and move on a GPU; under it, what can't be told."""
+    figures = ("bytes", "x least")
+    table = _table("loss", "variant", f"{FORWARD}: kernels", *figures, f"{BACKWARD}: kernels", *figures)
+    for column in table.columns[2:]:
+        column.justify = "right"
+    dtypes = ", ".join(dict.fromkeys(each.dtype for each in predictions))
+    table.title = f"predicted, not measured: on a GPU, {dtypes}, each loss on its smallest workload"
+    table.title_justify, table.title_style = "left", "bold"
+    lines: dict[tuple[str, str], dict[str, Prediction]] = {}
+    for each in predictions:
+        lines.setdefault((each.loss, each.variant), {})[each.pass_name] = each
+    for names, passes in lines.items():
+        table.add_row(*names, *(cell for name in PASSES for cell in _prediction_cells(passes.get(name))))
+    reasons = {
+        f"{e.loss} {e.variant}: unavailable: {e.unavailable}" for e in predictions if e.unavailable
+    }
+    return Group(table, *(Text(f"  {reason}") for reason in sorted(reasons)))
+
+
+def _prediction_cells(prediction: Prediction | None) -> tuple[str, str, str]:
+    if prediction is None or prediction.unavailable:
+        return "-", "-", "-"
+    at_least = "≥ " if prediction.lower_bound else ""
+    moved = f"{at_least}{_bytes(prediction.bytes)}"
+    return f"{at_least}{prediction.kernels}", moved, f"{prediction.ratio:.2f}"
+
+
+PREDICTION_LEGEND = (
+    "Predicted, not measured: from shapes alone, no GPU was used. kernels: launches; ≥ where one call "
+    "may launch several. bytes: each kernel reads and writes each of its tensors once. x least: over "
+    "each input read once and each gradient written once."
+)
 
 
 def strength_table(strengths: Sequence[Strength]) -> Table:

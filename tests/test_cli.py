@@ -190,6 +190,26 @@ def test_choose_takes_a_batch_of_ones_own(small_mse: Loss, tmp_path: Path) -> No
     assert "mine.npz: 60 elements" in result.stdout
 
 
+def test_predict_says_that_nothing_was_measured(
+    small_mse: Loss, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A line for each variant, under a title that says so; what can't be predicted says why."""
+    variants = {**small_mse.variants, "asking": lambda input, target, reduction: input.sum().item()}
+    asking = Loss(**{**vars(small_mse), "variants": variants})
+    monkeypatch.setattr("lossproof.cli.CATALOG", {"mse": asking})
+    file = tmp_path / "predicted.json"
+    result = _invoke("predict", "mse", "--dtype", "bfloat16", "--json", str(file))
+    assert result.exit_code == 0, result.output
+    title, head, *lines = result.stdout.splitlines()
+    assert title.startswith("predicted, not measured: on a GPU, bfloat16")
+    assert head.split()[:3] == ["loss", "variant", "forward:"]
+    assert [line.split()[:2] for line in lines[:3]] == [["mse", name] for name in variants]
+    assert "mse asking: unavailable: Tensor.item() cannot be called on meta tensors" in result.stdout
+    written = json.loads(file.read_text(encoding="utf-8"))["predictions"]
+    assert [p["variant"] for p in written] == [name for name in variants for _ in range(2)]
+    assert all(p["kernels"] > 0 for p in written if not p["unavailable"])
+
+
 def test_interrupt_keeps_what_is_done(small_mse: Loss, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C during timing: the verdicts are shown, and the exit code says so."""
 
@@ -218,6 +238,8 @@ def test_interrupt_keeps_what_is_done(small_mse: Loss, monkeypatch: pytest.Monke
         (["choose", "mse", "--size", "0"], "--size"),
         (["report", "mse"], "--html"),
         (["report", "mss", "--html", "page.html"], "loss: no 'mss'; did you mean mse"),
+        (["predict", "gious"], "loss: no 'gious'; did you mean giou"),
+        (["predict", "mse", "--dtype", "float31"], "dtype: no 'float31'; did you mean float32"),
         (["list", "dise"], "loss: no 'dise'; did you mean dice"),
         (["chose"], "chose"),
     ],
