@@ -96,8 +96,13 @@ class Batch:
         return tracked(self.loss.arguments_of(self.case), "learned")
 
     def least_bytes(self, backward: bool) -> int:
-        """What cannot be avoided: each input read once, each learned gradient written once."""
-        read = sum(tensor.nbytes for tensor in self.tensors.values())
+        """What cannot be avoided: each input read once, each learned gradient written once.
+
+        Of an argument that items pick a row of, at most so many rows are read.
+        """
+        picked = {a.name for a in self.loss.arguments_of(self.case) if a.picked}
+        rows = len(next(iter(self.tensors.values())))
+        read = sum((t[:rows] if n in picked else t).nbytes for n, t in self.tensors.items())
         return read + backward * sum(self.tensors[name].nbytes for name in self.learned)
 
     def rows(self, count: int) -> "Batch":

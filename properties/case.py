@@ -93,6 +93,7 @@ class Argument:
         scale_free: whether only the direction of each row matters, so that gradients grow as rows
             shrink.
         optional: whether it is a keyword option that may be None.
+        picked: whether each item of the batch takes one row of it, and the others are not looked at.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Argument:
     row_axis: int | tuple[int, ...] = -1
     scale_free: bool = False
     optional: bool = False
+    picked: bool = False
 
 
 @dataclass(frozen=True, eq=False)

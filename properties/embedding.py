@@ -15,7 +15,7 @@ from properties.trial import Measured, Trial, assume, at_least, equal
 CENTER_ARGUMENTS = (
     Argument("features", "row", gradient=True, learned=True),
     Argument("label", "label"),
-    Argument("centers", "row", gradient=True, learned=True, batched=False),
+    Argument("centers", "row", gradient=True, learned=True, batched=False, picked=True),
 )
 
 ARCFACE_ARGUMENTS = (

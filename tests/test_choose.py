@@ -190,6 +190,15 @@ def test_least_bytes_are_inputs_and_learned_gradients() -> None:
     assert source.numel() == 400
 
 
+def test_rows_that_no_item_picks_are_not_read() -> None:
+    """Of 50 centres two samples need two; the gradient has all."""
+    case = Case({"features": np.zeros((2, 8)), "label": np.array([3, 40]), "centers": np.zeros((50, 8))})
+    batch = Batch.of(CATALOG["center"], case, torch.float32, "cpu")
+    read = 2 * 8 * 4 + 2 * 8 + 2 * 8 * 4
+    assert batch.least_bytes(backward=False) == read
+    assert batch.least_bytes(backward=True) == read + (2 + 50) * 8 * 4
+
+
 def test_timing_is_of_the_callable_that_was_verified() -> None:
     """The runner calls the very function, with the workload's own arguments."""
     seen = []
