@@ -1,5 +1,6 @@
 """lossproof: which implementation of a loss is right, and which of the right ones is fastest here."""
 
+from lossproof.adapting import adapt
 from lossproof.catalog import CATALOG
 from lossproof.choosing import Choice, choose
 from lossproof.chosen import Chosen
@@ -17,6 +18,7 @@ __all__ = [
     "Finding",
     "Loss",
     "Verdict",
+    "adapt",
     "choose",
     "contour_distance",
     "layers_of",

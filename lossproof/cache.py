@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import os
+import sys
 import tempfile
 import warnings
 from dataclasses import asdict, is_dataclass
@@ -32,6 +33,20 @@ def source_hash() -> str:
         for path in sorted((root / package).rglob("*.py")):
             digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def stamp(module: str) -> str:
+    """A hash of the names, sizes and times of the Python files around another's module: of its package,
+    or of its folder. Empty for this project's own, whose source is in every key."""
+    top = module.partition(".")[0]
+    file = getattr(sys.modules.get(top), "__file__", None)
+    if top in PACKAGES or file is None:
+        return ""
+    folder = Path(file).parent
+    found = folder.rglob("*.py") if Path(file).name == "__init__.py" else folder.glob("*.py")
+    states = ((path.as_posix(), path.stat()) for path in sorted(found))
+    lines = (f"{name} {state.st_size} {state.st_mtime_ns}\n" for name, state in states)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _path(kind: str, key: dict[str, Any]) -> Path:

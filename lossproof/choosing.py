@@ -31,7 +31,7 @@ from lossproof.measure import (
 )
 from lossproof.recheck import recheck
 from lossproof.verdict import Verdict
-from lossproof.verdicts import silent, verdicts_on
+from lossproof.verdicts import known_by, silent, verdicts_on
 from lossproof.workers import Report
 from properties.case import Workload, take_rows
 
@@ -99,8 +99,8 @@ class Choice:
 
     @property
     def function(self) -> Variant | None:
-        """The variant itself."""
-        return CATALOG[self.loss].variants[self.variant] if self.variant else None
+        """The variant itself, if it is one of the catalogue's."""
+        return CATALOG[self.loss].variants.get(self.variant or "")
 
     @property
     def tie(self) -> bool:
@@ -228,6 +228,7 @@ def choose_for(
         **environment(device),
         "loss": loss.name,
         "outcomes": {name: verdict.outcome for name, verdict in verdicts.items()},
+        "functions": [known_by(loss.variants[name]) for name in verdicts],
         "dtype": dtype_name(dtype),
         "threads": threads,
         "workload": [workload.name, workload.rows, workload.fingerprint],

@@ -1,9 +1,13 @@
 """The command line: list, verify, choose, report, predict, strength."""
 
 import json
+import os
+import sys
 import warnings
+from ast import literal_eval
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from lossproof import report
+from lossproof.adapting import adapt
 from lossproof.cache import plain
 from lossproof.catalog import CATALOG
 from lossproof.choosing import (
@@ -21,7 +26,7 @@ from lossproof.choosing import (
 from lossproof.deciding import VARIANT
 from lossproof.inputs import load_workload
 from lossproof.lookup import find, require_device
-from lossproof.loss import Loss
+from lossproof.loss import Loss, Variant
 from lossproof.machine import environment
 from lossproof.mutant_trials import WrongVariant, measure
 from lossproof.mutants import Mutant, mutants_of
@@ -62,10 +67,52 @@ TimeLimit = Annotated[
 MemoryLimit = Annotated[
     float, typer.Option(min=0.1, help="GiB of resident memory that one worker may hold")
 ]
+OF_YOURS = "An implementation of yours"
+Impl = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--impl",
+        metavar="MODULE:NAME",
+        help="a function, class or module that can be imported",
+        rich_help_panel=OF_YOURS,
+    ),
+]
+Map = Annotated[
+    str,
+    typer.Option(
+        "--map",
+        metavar="OURS=THEIRS,...",
+        help="what it calls arguments and options: logits=inputs,target=targets",
+        rich_help_panel=OF_YOURS,
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="an argument that it is always given: eps=1e-7",
+        rich_help_panel=OF_YOURS,
+    ),
+]
+Returns = Annotated[
+    str,
+    typer.Option(help="loss, or similarity: the loss is 1 minus that", rich_help_panel=OF_YOURS),
+]
+Boxes = Annotated[
+    str, typer.Option(help="how it takes boxes: xyxy, cxcywh or xywh", rich_help_panel=OF_YOURS)
+]
+Reduces = Annotated[
+    str,
+    typer.Option(
+        help="what it gives where it takes no reduction: none, mean or sum", rich_help_panel=OF_YOURS
+    ),
+]
 
 
 def main() -> None:
     """Run the command line."""
+    sys.path.insert(0, os.getcwd())  # where a person's own implementations are
     warnings.showwarning = lambda message, *rest: errors.print(f"warning: {message}", style="yellow")
     app()
 
@@ -101,26 +148,38 @@ def verify(
     replays: Annotated[
         list[Path] | None, typer.Option("--replay", help="only run this program of a finding again")
     ] = None,
+    impl: Impl = None,
+    names: Map = "",
+    settings: Set = None,
+    returns: Returns = "loss",
+    boxes: Boxes = "xyxy",
+    reduces: Reduces = "",
 ) -> None:
     """Check every variant against the oracle and the laws; exit 1 if something is wrong.
 
     Without --variant the published defects are checked as well: each must be rejected. Each runs in a
-    worker process: one that hangs, crashes or eats memory is an error, and the others go on.
+    worker process: one that hangs, crashes or eats memory is an error, and the others go on. With --impl
+    only these implementations of the loss are checked; what they have no option for is not supported,
+    which is no failure.
     """
     limits = Limits(time_limit, memory_limit)
     if replays:
         _replay(replays, limits)
     with _usage():
         rows = _losses(losses)
-        names = [find("dtype", name, DTYPES).name for name in dtype or DTYPES]
+        dtypes = [find("dtype", name, DTYPES).name for name in dtype or DTYPES]
         require_device(device)
         asked = _implementations(rows, variant)
+        if impl:
+            brought = _brought(losses, impl, names, settings, returns, boxes, reduces)
+            (row,) = (replace(row, variants=brought, defects={}) for row in rows)
+            asked = [(row, name) for name in brought]
     out = report.console()
     options: dict[str, Any] = {"jobs": jobs, "limits": limits}
-    verdicts, stopped = make_verdicts(asked, device, names, examples, seed, **options)
+    verdicts, stopped = make_verdicts(asked, device, dtypes, examples, seed, **options)
     defects = {key: verdict for key, verdict in verdicts.items() if _is_defect(key)}
     variants = {key: verdict for key, verdict in verdicts.items() if not _is_defect(key)}
-    expected = variant is None
+    expected = variant is None and not impl
     wrong = [key for key, verdict in verdicts.items() if _is_bad(key, verdict, expected)]
     if variants:
         out.print(report.verdict_table(variants, defects=False))
@@ -152,13 +211,24 @@ def choose(
     jobs: Jobs = None,
     time_limit: TimeLimit = Limits.seconds,
     memory_limit: MemoryLimit = Limits.gibibytes,
+    impl: Impl = None,
+    names: Map = "",
+    settings: Set = None,
+    returns: Returns = "loss",
+    boxes: Boxes = "xyxy",
+    reduces: Reduces = "",
 ) -> None:
     """Verify every variant, time the correct ones, and name the fastest.
 
-    All are verified first, in worker processes; then nothing else runs beside what is timed.
+    All are verified first, in worker processes; then nothing else runs beside what is timed. With --impl
+    these implementations of the loss compete with the catalogue's variants.
     """
     with _usage():
         rows, work = _work(losses, device, dtype, size, inputs)
+        if impl:
+            brought = _brought(losses, impl, names, settings, returns, boxes, reduces)
+            rows = [replace(row, variants={**row.variants, **brought}) for row in rows]
+            work = [(row, workload) for row in rows for _, workload in work]
     out = report.console()
     asked = [(row, name) for row in rows for name in row.variants]
     limits = Limits(time_limit, memory_limit)
@@ -320,6 +390,39 @@ def strength(
     raise typer.Exit(WRONG if weak or claims else 0)
 
 
+def _brought(
+    losses: list[str] | None,
+    impl: list[str],
+    names: str,
+    settings: list[str] | None,
+    returns: str,
+    boxes: str,
+    reduces: str,
+) -> dict[str, Variant]:
+    """Implementations of one loss by reference, with its signature."""
+    if len(losses or []) != 1:
+        raise ValueError("impl: expected the name of exactly one loss before --impl")
+    assert losses is not None
+    how: dict[str, Any] = {"returns": returns, "boxes": boxes, "reduces": reduces}
+    how["names"] = dict(_pair("map", part) for part in names.split(",") if part)
+    how["settings"] = {name: _value(text) for name, text in (_pair("set", s) for s in settings or [])}
+    return {reference: adapt(reference, losses[0], **how) for reference in impl}
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise ValueError(f"{option}: expected name=value, got {text!r}")
+    return name.strip(), value.strip()
+
+
+def _value(text: str) -> Any:
+    """A number, True, None or a tuple as Python writes it; else the text itself."""
+    with suppress(ValueError, SyntaxError):
+        return literal_eval(text)
+    return text
+
+
 def _losses(names: list[str] | None) -> list[Loss]:
     return [find("loss", name, CATALOG) for name in names or CATALOG]
 
@@ -360,10 +463,12 @@ def _is_defect(key: tuple[str, str]) -> bool:
 
 
 def _is_bad(key: tuple[str, str], verdict: Verdict, expected: bool) -> bool:
-    """Whether a verdict is a reason to fail: a defect should be rejected, unless it was asked for."""
+    """Whether a verdict is a reason to fail: a defect should be rejected, unless it was asked for, and
+    what a person's own implementation doesn't support is its own matter."""
+    rejected = verdict.outcome in ("wrong", "error")
     if _is_defect(key) and expected:
-        return verdict.outcome not in ("wrong", "error")
-    return verdict.outcome != "correct"
+        return not rejected
+    return rejected if key[1] not in CATALOG[key[0]].implementations else verdict.outcome != "correct"
 
 
 def _listed(verdicts: dict[tuple[str, str], Verdict]) -> list[dict[str, Any]]:

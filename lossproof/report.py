@@ -83,10 +83,13 @@ def _plain(text: str) -> str:
 def verdict_table(verdicts: Mapping[tuple[str, str], Verdict], defects: bool) -> Table:
     """One line for each implementation; published defects apart, since they must be rejected."""
     title = "Published defects: each must be rejected" if defects else "Variants"
-    table = _table("loss", "variant", "verdict", "budgets used", "laws broken")
+    refusing = any(verdict.refused for verdict in verdicts.values())
+    columns = ("loss", "variant", "verdict", "budgets used", "laws broken")
+    table = _table(*columns, *(["not supported"] if refusing else []))
     table.title, table.title_justify, table.title_style = title, "left", "bold"
     for (loss, variant), verdict in verdicts.items():
         outcome, *cells = verdict_cells(verdict, defects)
+        cells += [_not_supported(verdict)] if refusing else []
         table.add_row(loss, variant, Text(outcome, STYLES[outcome]), *cells)
     return table
 
@@ -98,6 +101,11 @@ def verdict_cells(verdict: Verdict, defect: bool) -> list[str]:
         outcome = "rejected" if outcome in ("wrong", "error") else "NOT REJECTED"
     used = ", ".join(f"{_budgets(b)} {_short(dtype)}" for dtype, b in verdict.budgets.items())
     return [outcome, used, ", ".join(verdict.laws_broken)]
+
+
+def _not_supported(verdict: Verdict) -> str:
+    """What an implementation refused, as it says itself, the most frequent first."""
+    return "\n".join(f"{reason} ({count} cases)" for reason, count in verdict.refused.items())
 
 
 def findings_text(verdict: Verdict, most: int = 3) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lossproof.adapting import Adapted
 from lossproof.layout import WIDTH, laid_out
 from lossproof.trial import Call, Died, Raised, TorchTrial, tracked
 from properties.case import Array
@@ -63,6 +64,8 @@ def _title(trial: TorchTrial, failure: Exception) -> str:
 
 def _definition(function: Callable[..., Any]) -> list[str]:
     """How a program gets at the function: by import, else by its source."""
+    if isinstance(function, Adapted) and isinstance(function.target, str):
+        return ["from lossproof import adapt", "", f"function = {function.code()}"]
     module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
     found = getattr(sys.modules.get(module), name, None)
     if found is function and module != "__main__":

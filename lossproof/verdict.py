@@ -70,7 +70,8 @@ class Verdict:
         budgets: by dtype, the largest error seen, in budgets; right is at most 8.
         ulps: by dtype, the largest error of an item, in units in the last place (of 1 at least).
         applied: how many cases each law spoke of.
-        unsupported: dtypes that the implementation says it does not do.
+        unsupported: dtypes that the implementation says it does not do, by a NotImplementedError.
+        refused: what else it says it does not do: the message, and of how many cases.
         examples, seed: how the cases were made.
     """
 
@@ -82,6 +83,7 @@ class Verdict:
     ulps: dict[str, float] = field(default_factory=dict)
     applied: dict[str, int] = field(default_factory=dict)
     unsupported: tuple[str, ...] = ()
+    refused: dict[str, int] = field(default_factory=dict)
     examples: int = 0
     seed: int = 0
 

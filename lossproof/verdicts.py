@@ -9,9 +9,11 @@ from collections.abc import Generator, Sequence
 from typing import Any
 
 from lossproof import cache, workers
+from lossproof.adapting import Adapted
 from lossproof.catalog import CATALOG
-from lossproof.loss import Loss
+from lossproof.loss import Loss, Variant
 from lossproof.machine import environment
+from lossproof.references import reference
 from lossproof.verdict import SURVIVES, Verdict
 from lossproof.verification import verify
 from lossproof.workers import Job, Limits, Report
@@ -57,8 +59,8 @@ def verdicts_on(
             "examples": examples,
             "seed": seed,
         }
-        function = workers.reference(loss.implementations[variant])
-        keys[loss.name, variant] = {**key, "function": function}
+        function = _sendable(loss.implementations[variant])
+        keys[loss.name, variant] = {**key, **known_by(loss.implementations[variant])}
         kept = cache.load("verdicts", keys[loss.name, variant])
         if kept is not None:
             yield (loss.name, variant), Verdict.from_plain(kept)
@@ -75,6 +77,21 @@ def verdicts_on(
         if SURVIVES not in verdict.laws_broken:
             cache.store("verdicts", keys[job.loss, job.variant], verdict)
         yield (job.loss, job.variant), verdict
+
+
+def _sendable(function: Variant) -> str | Adapted | None:
+    """What another process can get the function by, if it can."""
+    if isinstance(function, Adapted):
+        return function if isinstance(function.target, str) else None
+    return reference(function)
+
+
+def known_by(implementation: Variant) -> dict[str, Any]:
+    """What results of a function are kept under, beside the project's own source."""
+    function = _sendable(implementation)
+    named = str(function.target) if isinstance(function, Adapted) else function
+    files = cache.stamp(named.partition(":")[0]) if named else ""
+    return {"function": function.code() if isinstance(function, Adapted) else function, "files": files}
 
 
 def _in_this_process(

@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from lossproof.adapting import Adapted, adapt
 from lossproof.cases import failed_before, generated, halved, huge, large, shrunk, sought
 from lossproof.catalog import CATALOG
 from lossproof.lookup import dtype_name, find, require_device
@@ -52,7 +54,8 @@ def verify(
     """Check an implementation against the oracle and every law of a loss.
 
     Args:
-        function: has the loss's signature: tensors first, keyword options, ``reduction``.
+        function: has the loss's signature (tensors first, keyword options, ``reduction``), or what
+            :func:`lossproof.adapt` gives it. A NotImplementedError is no fault: the case is refused.
         loss: a name in the catalogue.
         device: "cpu", "cuda" or what torch.accelerator offers.
         dtypes: floating dtypes to check.
@@ -73,6 +76,9 @@ def verify(
     ('wrong', ('value',))
     """
     row = find("loss", loss, CATALOG) if isinstance(loss, str) else loss
+    function = adapt(function, row)
+    if isinstance(function, Adapted):
+        row = function.settled(row)
     require_device(device)
     names = [dtype_name(dtype) for dtype in dtypes]
     if examples < 1:
@@ -91,8 +97,15 @@ def verify(
     return check.verdict()
 
 
+def is_refusal(failure: Broken | Raised) -> bool:
+    """Whether the implementation says itself that it doesn't do this: a dtype, an option, a device."""
+    return isinstance(failure.__cause__, NotImplementedError)
+
+
 def _name(function: Variant) -> str:
     """What the failures of an implementation are kept under: its module and name."""
+    if isinstance(function, Adapted):
+        return re.sub(r"[^\w.]+", "_", function.name)
     named = function if hasattr(function, "__qualname__") else type(function)
     return re.sub(r"[^\w.]+", "_", f"{named.__module__}.{named.__qualname__}")
 
@@ -170,7 +183,8 @@ class _Check:
         self.function, self.loss, self.device = function, loss, device
         self.examples, self.seed = examples, seed
         self.findings: dict[str, Finding] = {}
-        self.unsupported: list[str] = []
+        self.refused: Counter[str] = Counter()
+        self.judged: Counter[str] = Counter()
         self.laws = laws
         self.applied = {law.__name__: 0 for law in laws}
         self.budgets: dict[str, float] = {}
@@ -189,9 +203,6 @@ class _Check:
         cases = [first, *failed_before(self.loss, dtype, _name(self.function)), *others]
         for count, case in enumerate(cases):
             trial = self.trial(case, dtype)
-            if count == 0 and self._is_unsupported(trial):
-                self.unsupported.append(dtype)
-                return
             self._apply([law for law in self.laws if law not in BATCH_LAWS], trial)
             self._measure(trial)
             done(min(count + 1, self.examples))
@@ -203,17 +214,8 @@ class _Check:
                 self._apply([law], self.trial(case, dtype))
         done(self.examples + 1)
 
-    def _is_unsupported(self, trial: TorchTrial) -> bool:
-        """Whether the implementation says itself that it doesn't do this dtype or device."""
-        try:
-            trial.value()
-        except Raised as raised:
-            return isinstance(raised.__cause__, NotImplementedError)
-        except Broken:
-            pass
-        return False
-
     def _apply(self, laws: Sequence[Law], trial: TorchTrial) -> None:
+        refusals: set[str] = set()
         for law in laws:
             name = law.__name__
             if name in self.findings:
@@ -224,11 +226,16 @@ class _Check:
             except NotApplicable:
                 continue
             except (Broken, Raised) as failure:
+                if is_refusal(failure):
+                    refusals.add(str(failure.__cause__))
+                    continue
                 if failure in trial.reported:  # the same call failed under a law before
                     continue
                 trial.reported.append(failure)
                 self.findings[name] = self._finding(law, trial, failure)
             self.applied[name] += 1
+            self.judged[trial.dtype] += law is value or value not in self.laws
+        self.refused.update(refusals)
 
     def _seek(self, dtype: str, case: Case) -> float | None:
         """Judge value and gradient; the share of the error budget that they use, if they are right."""
@@ -246,8 +253,9 @@ class _Check:
                 if argument.gradient:
                     true = trial.true_gradient(argument.name)
                     pairs.append((trial.gradient(argument.name), true))
-        except (Broken, Raised):
-            self.budgets[dtype] = self.ulps[dtype] = math.inf
+        except (Broken, Raised) as failure:
+            if not is_refusal(failure):
+                self.budgets[dtype] = self.ulps[dtype] = math.inf
             return math.inf
         used = max(float(budgets_used(got, true).max(initial=0)) for got, true in pairs)
         self.budgets[dtype] = max(self.budgets[dtype], used)
@@ -299,20 +307,21 @@ class _Check:
     def _breaks(self, law: Law, case: Case, dtype: str) -> bool:
         try:
             law(self.trial(case, dtype))
-        except (Broken, Raised):
-            return True
+        except (Broken, Raised) as failure:
+            return not is_refusal(failure)
         except NotApplicable:
             pass
         return False
 
     def verdict(self) -> Verdict:
         findings = tuple(self.findings.values())
+        unsupported = tuple(dtype for dtype in self.budgets if not self.judged[dtype])
         outcome: Outcome = "correct"
         if findings:
             erring = all(finding.raised for finding in findings)
             erring |= any(finding.law in MISCONDUCT for finding in findings)
             outcome = "error" if erring else "wrong"
-        elif self.unsupported:
+        elif unsupported:
             outcome = "unsupported"
         return Verdict(
             self.loss.name,
@@ -322,7 +331,8 @@ class _Check:
             self.budgets,
             self.ulps,
             self.applied,
-            tuple(self.unsupported),
+            unsupported,
+            dict(self.refused.most_common()),
             self.examples,
             self.seed,
         )

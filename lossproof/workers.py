@@ -5,7 +5,6 @@ Each worker is an executor with one process, since an executor gives up all its 
 Functions come by reference ("module:function"), so a worker verifies what the caller's import finds.
 """
 
-import importlib
 import multiprocessing
 import os
 import signal
@@ -27,9 +26,11 @@ from typing import Any
 import psutil
 import torch
 
+from lossproof.adapting import Adapted
 from lossproof.catalog import CATALOG
 from lossproof.loss import Variant
 from lossproof.notes import Notes
+from lossproof.references import resolve
 from lossproof.snippet import program
 from lossproof.trial import Died, TorchTrial
 from lossproof.verdict import SURVIVES, Finding, Verdict
@@ -63,30 +64,20 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """One verification: the arguments of :func:`lossproof.verify`, and the function's reference."""
+    """One verification: the arguments of :func:`lossproof.verify`, and the function's reference, or what
+    adapts one."""
 
     loss: str
     variant: str
-    function: str
+    function: str | Adapted
     device: str
     dtypes: tuple[str, ...]
     examples: int
     seed: int
 
 
-def reference(function: Variant) -> str | None:
-    """ "module:function", or None for what can't be imported by that name in another process."""
-    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
-    if module in (None, "__main__") or name is None:
-        return None
-    found = getattr(sys.modules.get(module), name, None)
-    return f"{module}:{name}" if found is function else None
-
-
-def resolve(named: str) -> Variant:
-    """The function of a reference."""
-    module, _, name = named.partition(":")
-    return getattr(importlib.import_module(module), name)
+def _function(job: Job) -> Variant:
+    return resolve(job.function) if isinstance(job.function, str) else job.function
 
 
 def run(
@@ -221,7 +212,7 @@ class _Worker:
             law, dtype, call = noted
             reason += f", under the law {law}"
             inputs = dict(call.case.values)
-            trial = TorchTrial(resolve(job.function), CATALOG[job.loss], call.case, dtype, job.device)
+            trial = TorchTrial(_function(job), CATALOG[job.loss], call.case, dtype, job.device)
             trial.calls.append(call)
             code = program(trial, SURVIVES, STATEMENT, Died(reason))
         finding = Finding(
@@ -304,7 +295,7 @@ def _end_with_parent() -> None:
 
 def _work(job: Job) -> Any:
     return verify(
-        resolve(job.function),
+        _function(job),
         job.loss,
         device=job.device,
         dtypes=job.dtypes,

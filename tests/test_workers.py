@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from impls.regression import mse_vectorized
-from lossproof import CATALOG, workers
+from lossproof import CATALOG, references, workers
 from lossproof.cases import generated
 from lossproof.loss import Loss, Variant
 from lossproof.notes import Notes
@@ -191,11 +191,11 @@ def test_references_lead_to_the_very_function() -> None:
     """Those of the catalogue all have one; a name that leads elsewhere is none."""
     for loss in CATALOG.values():
         for function in loss.implementations.values():
-            named = workers.reference(function)
+            named = references.reference(function)
             assert named is not None
-            assert workers.resolve(named) is function
-    assert workers.reference(lambda: torch.ones(())) is None
-    assert workers.reference(replace) == "dataclasses:replace"
+            assert references.resolve(named) is function
+    assert references.reference(lambda: torch.ones(())) is None
+    assert references.reference(replace) == "dataclasses:replace"
 
 
 def test_notes_hold_the_last_call(tmp_path: Path) -> None:
