@@ -1,0 +1,40 @@
+"""Largest errors of items and gradients on random rows, held against the oracle.
+
+Only on the smallest workload, the naive variants on its first rows: on larger ones the oracle can take
+half a minute.
+"""
+
+from lossproof.recheck import Recheck, recheck
+from properties.trial import BUDGETS
+
+from .works import Pass, batch_of, for_each_loss
+
+
+class Accuracy(Pass):
+    places = slice(2)
+
+    def setup(self, variant: str, workload: str, dtype: str, device: str) -> None:
+        if variant != "naive" and workload != self.loss.workloads[0].name:
+            raise NotImplementedError("not measured")
+        super().setup(variant, workload, dtype, device)
+
+    def track_budgets(self, *place: str) -> float:
+        return self.recheck(*place).budgets
+
+    def track_ulps(self, *place: str) -> float:
+        return self.recheck(*place).ulps
+
+    track_budgets.unit = f"error budgets; {BUDGETS} are allowed"  # type: ignore[attr-defined]  # asv
+    track_ulps.unit = "ULP"  # type: ignore[attr-defined]  # reads it there
+
+    def recheck(self, variant: str, workload: str, dtype: str, device: str) -> Recheck:
+        """Too large an error is a result; a fault that no error shows makes the benchmark fail."""
+        value, gradients = self.run()
+        batch = batch_of(self.loss, workload, dtype, device)
+        checked = recheck(self.loss.variants[variant], batch, [value], gradients)
+        if checked.fault and checked.budgets <= BUDGETS:
+            raise ValueError(checked.fault)
+        return checked
+
+
+globals().update(for_each_loss(Accuracy))

@@ -1,0 +1,33 @@
+"""Seconds of the loss alone; compiling is not part of them."""
+
+import math
+
+import torch
+from torch.utils.benchmark import timer
+
+from .works import Pass, for_each_loss
+
+
+class Forward(Pass):
+    backward = False
+    timer = staticmethod(timer)  # waits for the device
+    rounds = 1
+    repeat = (5, 15, 2.0)  # samples at least, at most, and for how many seconds at most
+
+    def time_pass(self, variant: str, workload: str, dtype: str, device: str) -> None:
+        self.run()
+
+    if torch.cuda.is_available():
+
+        def track_kernel_ms(self, variant: str, workload: str, dtype: str, device: str) -> float:
+            """The median between two events on the GPU, its L2 cache flushed before each call."""
+            if device == "cpu":
+                return math.nan
+            from triton.testing import do_bench  # comes with the builds of torch for a GPU only
+
+            return do_bench(self.run, return_mode="median")
+
+        track_kernel_ms.unit = "ms"  # type: ignore[attr-defined]  # asv reads it there
+
+
+globals().update(for_each_loss(Forward))
