@@ -37,6 +37,8 @@ from properties.case import Workload, take_rows
 
 MARGIN = 0.02
 """A variant must be faster by more than this share, or it is a tie."""
+CLOSE = 0.1
+"""What is not surely slower than the fastest by this share is a finalist, and timed once more."""
 IMPOSSIBLE = 4.0
 """A time this many times below that of copying the least bytes is refused."""
 COPY = "copy"
@@ -282,25 +284,39 @@ def _time(choice: Choice, loss: Loss, workload: Workload, batch: Batch, report: 
                 if row.variant in runners:
                     row.peak_bytes = peak_bytes(runners[row.variant], batch.device)
         copying = copy_runner(batch.least_bytes(backward), batch.device)
-        what = f"time {loss.name}, {choice.workload}, {pass_name}"
-        try:
-            all_runners = {**runners, COPY: copying}
-            timings = interleaved(all_runners, choice.threads, _part(report, what))
-        except Interrupted as stopped:
-            timings, choice.interrupted = stopped.timings, True
-        if timings:
-            choice.limits[pass_name] = timings.pop(COPY)
-        for row in choice.table:
-            if row.variant in timings:
-                row.timings[pass_name] = timings[row.variant]
-                if row.timings[pass_name].median * IMPOSSIBLE < choice.limits[pass_name].median:
-                    row.outcome, row.note = "refused", "faster than memory can be read"
+        _rounds(choice, pass_name, {**runners, COPY: copying}, report)
         if choice.interrupted:
             break
     else:
         _recheck_all(choice, loss, workload, batch, timed)
     for pass_name in PASSES:
         decide(choice, pass_name)
+
+
+def _rounds(choice: Choice, pass_name: str, runners: Runners, report: Report) -> None:
+    """Time all of them, and the finalists once more."""
+    part = _part(report, f"time {choice.loss}, {choice.workload}, {pass_name}")
+    try:
+        _add(choice, pass_name, interleaved(runners, choice.threads, part))
+        finalists = not_slower(choice, pass_name, CLOSE)
+        if len(finalists) > 1:
+            again = {name: runners[name] for name in finalists}
+            _add(choice, pass_name, interleaved(again, choice.threads, part))
+    except Interrupted as stopped:
+        choice.interrupted = True
+        _add(choice, pass_name, stopped.timings)
+
+
+def _add(choice: Choice, pass_name: str, timings: Mapping[str, Timing]) -> None:
+    """Put rounds after those that there are, and refuse what can't be true."""
+    if COPY in timings:
+        choice.limits[pass_name] = timings[COPY]
+    for row in choice.table:
+        if row.variant in timings:
+            timing = row.timings.get(pass_name, Timing(())) + timings[row.variant]
+            row.timings[pass_name] = timing
+            if timing.median * IMPOSSIBLE < choice.limits[pass_name].median:
+                row.outcome, row.note = "refused", "faster than memory can be read"
 
 
 def _recheck_all(
@@ -344,24 +360,33 @@ def _recheck(
 
 
 def decide(choice: Choice, pass_name: str) -> None:
-    """The fastest correct variant, or the simplest of those that can't be told from it.
+    """The fastest correct variant, or the simplest of those that can't be told from it."""
+    tied = not_slower(choice, pass_name, MARGIN)
+    if tied:
+        choice.winners[pass_name], choice.ties[pass_name] = tied[0], tied
 
-    Rounds go together, so two variants are compared by the ratio of their times in each round.
+
+def not_slower(choice: Choice, pass_name: str, share: float) -> list[str]:
+    """The fastest correct variant, and what is not surely slower by this share; the simplest first.
+
+    Rounds go together, so two variants are compared by the ratio of their times in each round. Those
+    with fewer rounds are no finalists, and out.
     """
     timed = {
         row.variant: row.timings[pass_name]
         for row in choice.table
         if row.outcome == "correct" and pass_name in row.timings
     }
+    rounds = max((len(timing.seconds) for timing in timed.values()), default=0)
+    timed = {name: timing for name, timing in timed.items() if len(timing.seconds) == rounds}
     if not timed:
-        return
+        return []
     fastest = min(timed, key=lambda name: timed[name].median)
-    tied = []
-    for name, timing in timed.items():
-        ratios = np.divide(timing.seconds, timed[fastest].seconds)
-        if name == fastest or median_interval(ratios.tolist())[0] <= 1 + MARGIN:
-            tied.append(name)
-    choice.winners[pass_name], choice.ties[pass_name] = tied[0], tied
+
+    def least_ratio(timing: Timing) -> float:
+        return median_interval(np.divide(timing.seconds, timed[fastest].seconds).tolist())[0]
+
+    return [n for n, timing in timed.items() if n == fastest or least_ratio(timing) <= 1 + share]
 
 
 def choice_from_plain(kept: dict[str, Any]) -> Choice:

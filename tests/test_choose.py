@@ -11,7 +11,7 @@ from torch import Tensor
 
 from impls.regression import mse_naive, mse_vectorized
 from lossproof import CATALOG, cache, choose
-from lossproof.choosing import Choice, Row, choose_for, decide, verdicts_of, workload_of_size
+from lossproof.choosing import COPY, Choice, Row, choose_for, decide, verdicts_of, workload_of_size
 from lossproof.inputs import load_workload
 from lossproof.loss import Loss
 from lossproof.measure import BACKWARD, FORWARD, Batch, Interrupted, Timing, copy_runner, interleaved
@@ -53,6 +53,27 @@ def test_the_rejected_never_win() -> None:
     choice.table[1].outcome = "refused"
     decide(choice, FORWARD)
     assert choice.winners[FORWARD] == "right"
+
+
+def test_finalists_are_timed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second rounds can turn what the first ones said; who was left behind in them stays out."""
+    first = {"native": [1.0], "naive": [1.5], "vectorized": [1.05], COPY: [0.5]}
+    again = {"native": [1.3], "vectorized": [1.0]}
+    rounds = iter((first, again, first, again))
+
+    def interleaved(runners: dict[str, object], *_: object) -> dict[str, Timing]:
+        times = next(rounds)
+        assert runners.keys() == times.keys()
+        return {name: Timing(tuple(seconds * 12)) for name, seconds in times.items()}
+
+    monkeypatch.setattr("lossproof.choosing.interleaved", interleaved)
+    right = Verdict("mse", "cpu", "correct", (), {"float32": 1.0}, {"float32": 0.5})
+    loss = CATALOG["mse"]
+    names = ["native", "naive", "vectorized"]
+    workload = workload_of_size(loss, 1_000)
+    choice = choose_for(loss, workload, dict.fromkeys(names, right), "cpu", "float32", 1)
+    assert [len(row.timings[FORWARD].seconds) for row in choice.table] == [24, 12, 24]
+    assert choice.ties[FORWARD] == ["native", "vectorized"]
 
 
 def test_choose_end_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
