@@ -2,6 +2,7 @@
 
 import math
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -150,6 +151,14 @@ def torch_threads(threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def one_thread_clock(device: str) -> Callable[[], float]:
+    """The clock of benchmarks across commits: on a CPU it stands still while other programs run there.
+
+    It adds up over threads; with one, it is the time a call takes. On other devices it waits for them.
+    """
+    return time.process_time if device == "cpu" else timer
 
 
 def seconds(run: Callable[[], Any], number: int, threads: int) -> float:

@@ -11,10 +11,9 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from sharing import compiled_in
-from torch.utils.benchmark import timer
 
 from lossproof import CATALOG
-from lossproof.measure import Batch
+from lossproof.measure import Batch, one_thread_clock
 
 
 def _benchmarks() -> Iterator[object]:
@@ -26,7 +25,7 @@ def _benchmarks() -> Iterator[object]:
             name = f"{loss.name}-{variant}"
             group = f"{loss.name}, {workload.name}, forward and backward, 1 thread"
             marks = [
-                pytest.mark.benchmark(group=group, timer=timer),
+                pytest.mark.benchmark(group=group, timer=one_thread_clock("cpu")),
                 pytest.mark.xdist_group(name),
             ]
             if compiled_in(function):

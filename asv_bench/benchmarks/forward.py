@@ -3,16 +3,20 @@
 import math
 
 import torch
-from torch.utils.benchmark import timer
+
+from lossproof.measure import one_thread_clock
 
 from .works import Pass, for_each_loss
 
 
 class Forward(Pass):
     backward = False
-    timer = staticmethod(timer)  # waits for the device
     rounds = 1
     repeat = (5, 15, 2.0)  # samples at least, at most, and for how many seconds at most
+
+    def setup(self, variant: str, workload: str, dtype: str, device: str) -> None:
+        super().setup(variant, workload, dtype, device)
+        self.timer = one_thread_clock(device)
 
     def time_pass(self, variant: str, workload: str, dtype: str, device: str) -> None:
         self.run()
