@@ -1,7 +1,6 @@
 """Largest errors of items and gradients on random rows, held against the oracle.
 
-Only on the smallest workload, the naive variants on its first rows: on larger ones the oracle can take
-half a minute.
+Only on the smallest workload: on larger ones the oracle can take half a minute.
 """
 
 from lossproof.recheck import Recheck, recheck
@@ -11,13 +10,6 @@ from .works import Pass, batch_of, for_each_loss
 
 
 class Accuracy(Pass):
-    places = slice(2)
-
-    def setup(self, variant: str, workload: str, dtype: str, device: str) -> None:
-        if variant != "naive" and workload != self.loss.workloads[0].name:
-            raise NotImplementedError("not measured")
-        super().setup(variant, workload, dtype, device)
-
     def track_budgets(self, *place: str) -> float:
         return self.recheck(*place).budgets
 

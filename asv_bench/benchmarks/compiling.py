@@ -12,8 +12,6 @@ from .works import THREADS, Pass, batch_of, compile_something, for_each_loss
 
 
 class Compiling(Pass):
-    places = slice(1)
-
     def setup(self, variant: str, workload: str, dtype: str, device: str) -> None:
         self.cache: AbstractContextManager[Any] = nullcontext()
         if variant in ("native", "naive", "vectorized") or dtype != "float32":

@@ -11,6 +11,7 @@ from .works import Pass, for_each_loss
 
 class Forward(Pass):
     backward = False
+    everywhere = True
     rounds = 1
     repeat = (5, 15, 2.0)  # samples at least, at most, and for how many seconds at most
 

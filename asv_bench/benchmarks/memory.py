@@ -1,4 +1,4 @@
-"""Memory of forward and backward, on the largest workload that this machine can run."""
+"""Memory of the loss and its gradients."""
 
 from lossproof.machine import peak_bytes
 
@@ -6,8 +6,6 @@ from .works import Pass, for_each_loss
 
 
 class Memory(Pass):
-    places = slice(-1, None)
-
     def track_peak_bytes(self, variant: str, workload: str, dtype: str, device: str) -> int:
         """The most held at once, beside the inputs."""
         return peak_bytes(self.run, device)

@@ -85,8 +85,8 @@ class Pass(ABC):
     """
 
     backward = True
-    places = slice(None)
-    """Which of the workloads: all."""
+    everywhere = False
+    """Whether on all workloads, or only on the smallest one (the naive variants on its first rows)."""
     param_names = ("variant", "workload", "dtype", "device")
     timeout = 300.0
 
@@ -99,7 +99,8 @@ class Pass(ABC):
         Raises:
             NotImplementedError: what asv shows as "n/a".
         """
-        if not measured(self.loss, variant, workload, dtype, device):
+        here = self.everywhere or variant == "naive" or workload == self.loss.workloads[0].name
+        if not here or not measured(self.loss, variant, workload, dtype, device):
             raise NotImplementedError("not measured")
         self.run, self.number = warm_run(self.loss, variant, workload, dtype, device, self.backward)
 
@@ -108,7 +109,10 @@ def for_each_loss(kind: type[Pass]) -> dict[str, type[Pass]]:
     """A class of this kind for each loss, by name, for a module of benchmarks to hold."""
 
     def of(loss: Loss) -> type[Pass]:
-        params = list(loss.variants), list(workloads(loss))[kind.places], DTYPES, DEVICES
+        names = list(workloads(loss))
+        if not kind.everywhere:
+            names = names[: names.index(loss.workloads[0].name) + 1]
+        params = list(loss.variants), names, DTYPES, DEVICES
         return type(kind)(loss.name, (kind,), {"loss": loss, "params": params})
 
     return {name: of(loss) for name, loss in CATALOG.items()}

@@ -1,0 +1,67 @@
+"""The benchmarks that asv runs: a class for each loss, that measures what it says."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from lossproof import CATALOG
+
+pytestmark = [pytest.mark.compiled, pytest.mark.xdist_group("asv")]  # importing compiles something
+KINDS = ("accuracy", "compiling", "forward", "forward_backward", "memory")
+
+
+@pytest.fixture(scope="module")
+def modules() -> Iterator[dict[str, ModuleType]]:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "asv_bench"))
+    yield {name: importlib.import_module(f"benchmarks.{name}") for name in (*KINDS, "works")}
+    sys.path.pop(0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_loss_has_a_class(modules: dict[str, ModuleType], kind: str) -> None:
+    """With all its variants, and some workload that each is measured on."""
+    for name, loss in CATALOG.items():
+        variants, workloads, dtypes, devices = getattr(modules[kind], name).params
+        assert variants == list(loss.variants)
+        assert workloads
+        assert dtypes == ("float32", "bfloat16")
+        assert "cpu" in devices
+
+
+def test_figures_of_one_variant(modules: dict[str, ModuleType]) -> None:
+    """Small errors, and memory of the gradient at least."""
+    place = "native", CATALOG["mse"].workloads[0].name, "float32", "cpu"
+    accuracy, memory = modules["accuracy"].mse(), modules["memory"].mse()
+    accuracy.setup(*place)
+    memory.setup(*place)
+    assert 0 < accuracy.track_budgets(*place) < 8
+    assert 0 < accuracy.track_ulps(*place) < 8
+    assert memory.track_peak_bytes(*place) >= memory.run()[1][0].nbytes
+
+
+def test_a_loss_of_accuracy_shows(
+    modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variant that is off has larger figures, and no exception hides them."""
+    place = "native", CATALOG["mse"].workloads[0].name, "float32", "cpu"
+    right = CATALOG["mse"].variants["native"]
+    monkeypatch.setitem(CATALOG["mse"].variants, "native", lambda *a, **o: right(*a, **o) * 1.001)  # type: ignore[arg-type]  # a dict
+    modules["works"].warm_run.cache_clear()
+    accuracy = modules["accuracy"].mse()
+    accuracy.setup(*place)
+    assert accuracy.track_budgets(*place) > 1000
+    modules["works"].warm_run.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("variant", "place", "dtype"), [("naive", 1, "float32"), ("vectorized", -1, "bfloat16")]
+)
+def test_what_is_left_out(modules: dict[str, ModuleType], variant: str, place: int, dtype: str) -> None:
+    """Naive variants beyond the first rows, and bfloat16 beyond the smallest workload."""
+    benchmark = modules["forward"].mse()
+    with pytest.raises(NotImplementedError):
+        benchmark.setup(variant, benchmark.params[1][place], dtype, "cpu")
