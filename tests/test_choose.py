@@ -11,6 +11,7 @@ from torch import Tensor
 
 from impls.regression import mse_naive, mse_vectorized
 from lossproof import CATALOG, cache, choose
+from lossproof.agreement import agree
 from lossproof.choosing import COPY, Choice, Row, choose_for, decide, verdicts_of, workload_of_size
 from lossproof.inputs import load_workload
 from lossproof.loss import Loss
@@ -53,6 +54,17 @@ def test_the_rejected_never_win() -> None:
     choice.table[1].outcome = "refused"
     decide(choice, FORWARD)
     assert choice.winners[FORWARD] == "right"
+
+
+def test_two_runs_agree_on_the_winner_or_that_there_is_none() -> None:
+    """As ``python -m lossproof.agreement`` counts it."""
+    wins, loses = _choice(a=[1.0] * 8, b=[2.0] * 8), _choice(a=[2.0] * 8, b=[1.0] * 8)
+    tie, other_tie = _choice(a=[1.0] * 8, b=[1.0] * 8), _choice(b=[1.0] * 8, a=[1.0] * 8)
+    for choice in (wins, loses, tie, other_tie):
+        decide(choice, FORWARD)
+    agreeing = [agree(wins, each, FORWARD) for each in (wins, loses, tie, other_tie)]
+    assert agreeing == [True, False, True, False]
+    assert agree(tie, other_tie, FORWARD)
 
 
 def test_finalists_are_timed_again(monkeypatch: pytest.MonkeyPatch) -> None:
