@@ -12,12 +12,31 @@ from torch import Tensor
 from impls.regression import mse_naive, mse_vectorized
 from lossproof import CATALOG, cache, choose
 from lossproof.agreement import agree
-from lossproof.choosing import COPY, Choice, Row, choose_for, decide, verdicts_of, workload_of_size
+from lossproof.choosing import (
+    COPY,
+    Choice,
+    Row,
+    _rounds,
+    choose_for,
+    decide,
+    verdicts_of,
+    workload_of_size,
+)
 from lossproof.inputs import load_workload
 from lossproof.loss import Loss
-from lossproof.measure import BACKWARD, FORWARD, Batch, Interrupted, Timing, copy_runner, interleaved
+from lossproof.measure import (
+    BACKWARD,
+    FORWARD,
+    LEAST_ROUNDS,
+    Batch,
+    Interrupted,
+    Timing,
+    copy_runner,
+    interleaved,
+)
 from lossproof.recheck import held_case, recheck
 from lossproof.verdict import Verdict
+from lossproof.verdicts import silent
 from properties.case import Case, rounded
 
 
@@ -69,21 +88,19 @@ def test_two_runs_agree_on_the_winner_or_that_there_is_none() -> None:
 
 def test_finalists_are_timed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second rounds can turn what the first ones said; who was left behind in them stays out."""
-    first = {"native": [1.0], "naive": [1.5], "vectorized": [1.05], COPY: [0.5]}
-    again = {"native": [1.3], "vectorized": [1.0]}
-    rounds = iter((first, again, first, again))
+    first = {"native": 1.0, "naive": 1.5, "vectorized": 1.05, COPY: 0.5}
+    again = {"native": 1.3, "vectorized": 1.0}
+    rounds = iter((first, again))
 
     def interleaved(runners: dict[str, object], *_: object) -> dict[str, Timing]:
         times = next(rounds)
         assert runners.keys() == times.keys()
-        return {name: Timing(tuple(seconds * 12)) for name, seconds in times.items()}
+        return {name: Timing((seconds,) * 12) for name, seconds in times.items()}
 
     monkeypatch.setattr("lossproof.choosing.interleaved", interleaved)
-    right = Verdict("mse", "cpu", "correct", (), {"float32": 1.0}, {"float32": 0.5})
-    loss = CATALOG["mse"]
-    names = ["native", "naive", "vectorized"]
-    workload = workload_of_size(loss, 1_000)
-    choice = choose_for(loss, workload, dict.fromkeys(names, right), "cpu", "float32", 1)
+    choice = _choice(native=[], naive=[], vectorized=[])
+    _rounds(choice, FORWARD, dict.fromkeys(first, lambda: None), silent)
+    decide(choice, FORWARD)
     assert [len(row.timings[FORWARD].seconds) for row in choice.table] == [24, 12, 24]
     assert choice.ties[FORWARD] == ["native", "vectorized"]
 
@@ -92,6 +109,7 @@ def test_choose_end_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every variant is verified, the correct are timed, and the second call reads the disk."""
     loss = CATALOG["mse"]
     names = ["native", "naive", "vectorized"]
+    monkeypatch.setattr("lossproof.measure.ROUNDS", LEAST_ROUNDS)
     monkeypatch.setattr(
         "lossproof.choosing.verdicts_of",
         lambda row, device, dtype, report: verdicts_of(row, device, dtype, names, examples=10),
@@ -141,8 +159,11 @@ class Remembers:
         )
 
 
-def test_what_is_remembered_for_its_place_is_refused(tmp_path: Path) -> None:
+def test_what_is_remembered_for_its_place_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After timing, on numbers that it had not seen; also for a batch of one's own."""
+    monkeypatch.setattr("lossproof.measure.ROUNDS", LEAST_ROUNDS)
     variants = {"vectorized": mse_vectorized, "remembers": Remembers()}
     loss = replace(CATALOG["mse"], variants=variants)
     np.savez(tmp_path / "mine.npz", input=np.arange(60.0).reshape(20, 3), target=np.zeros((20, 3)))
