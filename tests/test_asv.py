@@ -11,7 +11,7 @@ import pytest
 from lossproof import CATALOG
 
 pytestmark = [pytest.mark.compiled, pytest.mark.xdist_group("asv")]  # importing compiles something
-KINDS = ("accuracy", "compiling", "forward", "forward_backward", "memory")
+KINDS = ("accuracy", "compiling", "forward", "forward_backward", "memory", "predicted")
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,17 @@ def test_figures_of_one_variant(modules: dict[str, ModuleType]) -> None:
     assert 0 < accuracy.track_budgets(*place) < 8
     assert 0 < accuracy.track_ulps(*place) < 8
     assert memory.track_peak_bytes(*place) >= memory.run()[1][0].nbytes
+
+
+def test_predicted_figures_of_one_variant(modules: dict[str, ModuleType]) -> None:
+    """Kernels, and as many bytes as the inputs have at least; no second row for bfloat16."""
+    place = "native", CATALOG["mse"].workloads[0].name, "float32", "cpu"
+    predicted = modules["predicted"].mse()
+    predicted.setup(*place)
+    assert predicted.track_kernels(*place) > 0
+    assert predicted.track_bytes(*place) >= modules["works"].batch_of(predicted.loss, *place[1:]).size
+    with pytest.raises(NotImplementedError):
+        predicted.setup(*place[:2], "bfloat16", "cpu")
 
 
 def test_a_loss_of_accuracy_shows(
