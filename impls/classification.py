@@ -1,6 +1,7 @@
 """Variants of the classification losses."""
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +22,15 @@ from impls.arguments import (
 )
 from impls.closed_form import ClosedForm, with_slope
 from impls.compiled import Compiled, graph_input, number
+from impls.softmax_rows import (
+    clear_ignored,
+    in_one_softmax,
+    labels_of,
+    probabilities,
+    reduced,
+    share_of,
+    to_gradient,
+)
 
 # Cross entropy: -w_t (1-ε) log p_t - (ε/C) Σ_k w_k log p_k
 
@@ -220,6 +230,76 @@ def cross_entropy_fused(
     _check_cross_entropy(logits, target, weight, label_smoothing, ignore_index, reduction)
     items, total = _fused_cross_entropy(logits, target, weight, label_smoothing, ignore_index)
     return _reduce_weighted(items, total, reduction, logits.dtype)
+
+
+def _smoothed_softmax(
+    rows: Tensor,
+    label: Tensor,
+    ignored: Tensor | None,
+    kept: Tensor,
+    weight: Tensor | None,
+    smoothing: float,
+) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Items with smoothed labels, and what makes their gradients times a share.
+
+    With b = ε/C the slope along logit j is (w_t (1-ε) + b Σ w_k) p_j - w_t (1-ε) [j = t] - b w_j.
+    """
+    class_weight = rows.new_ones(rows.shape[1]) if weight is None else weight
+    of_class = class_weight.reshape(-1, *(1 for _ in rows.shape[2:]))
+    powers = rows - rows.amax(dim=1, keepdim=True)
+    of_label = powers.gather(1, label.unsqueeze(1)).squeeze(1)
+    of_all = (powers if weight is None else of_class * powers).sum(dim=1)
+    total = powers.exp_().sum(dim=1)
+    spread = torch.full_like(kept, smoothing / len(class_weight))
+    if ignored is not None:
+        clear_ignored(powers, total, ignored)
+        total.masked_fill_(ignored, 1)
+        for numbers in (of_label, of_all, spread):
+            numbers.masked_fill_(ignored, 0)
+    logarithm, all_weights = total.log(), class_weight.sum()
+    hard = kept * (1 - smoothing)
+    items = hard * (logarithm - of_label) + spread * (all_weights * logarithm - of_all)
+
+    def gradient(share: Tensor) -> Tensor:
+        powers.mul_(((hard + spread * all_weights) * share / total).unsqueeze(1))
+        powers.addcmul_((spread * share).unsqueeze(1), of_class, value=-1)
+        return powers.scatter_add_(1, label.unsqueeze(1), (-hard * share).unsqueeze(1))
+
+    return items, gradient
+
+
+def cross_entropy_closed_form(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    label_smoothing: float = 0.0,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """One softmax, which becomes the gradient in place."""
+    _check_cross_entropy(logits, target, weight, label_smoothing, ignore_index, reduction)
+    smoothing = label_smoothing if label_smoothing > 0 else None
+
+    def formula(logits: Tensor) -> Tensor:
+        items, total = _cross_entropy(logits, target, weight, smoothing, ignore_index)
+        return _reduce_weighted(items, total, reduction, logits.dtype)
+
+    def evaluation(rows: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
+        label, ignored = labels_of(target, ignore_index)
+        class_weight = None if weight is None else wide(weight).detach()
+        kept = rows.new_ones(label.shape) if class_weight is None else class_weight[label]
+        if ignored is not None:
+            kept.masked_fill_(ignored, 0)
+        share = share_of(kept.sum(), reduction)
+        if smoothing is None:
+            p, log_p = probabilities(rows, label, ignored)
+            loss = reduced(-kept * log_p, share, reduction)
+            return loss, lambda: to_gradient(p, label, kept * share)
+        items, gradient = _smoothed_softmax(rows, label, ignored, kept, class_weight, smoothing)
+        return reduced(items, share, reduction), lambda: gradient(share)
+
+    return in_one_softmax(logits, formula, evaluation)
 
 
 # Binary cross entropies on logits: a t softplus(-x) + b (1-t) softplus(x)

@@ -57,6 +57,7 @@ _ROWS = (
             "naive": classification_impls.cross_entropy_naive,
             "vectorized": classification_impls.cross_entropy_vectorized,
             "fused": classification_impls.cross_entropy_fused,
+            "closed_form": classification_impls.cross_entropy_closed_form,
         },
         defects={"published_floor": Defect(published.cross_entropy_published_floor, breaks="value")},
         laws=general.LAWS
