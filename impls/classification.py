@@ -30,6 +30,7 @@ from impls.softmax_rows import (
     reduced,
     share_of,
     to_gradient,
+    weights_of,
 )
 
 # Cross entropy: -w_t (1-ε) log p_t - (ε/C) Σ_k w_k log p_k
@@ -236,10 +237,10 @@ def _smoothed_softmax(
     rows: Tensor,
     label: Tensor,
     ignored: Tensor | None,
-    kept: Tensor,
+    kept: Tensor | None,
     weight: Tensor | None,
     smoothing: float,
-) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+) -> tuple[Tensor, Callable[[float], Tensor]]:
     """Items with smoothed labels, and what makes their gradients times a share.
 
     With b = ε/C the slope along logit j is (w_t (1-ε) + b Σ w_k) p_j - w_t (1-ε) [j = t] - b w_j.
@@ -250,7 +251,8 @@ def _smoothed_softmax(
     of_label = powers.gather(1, label.unsqueeze(1)).squeeze(1)
     of_all = (powers if weight is None else of_class * powers).sum(dim=1)
     total = powers.exp_().sum(dim=1)
-    spread = torch.full_like(kept, smoothing / len(class_weight))
+    kept = torch.ones_like(total) if kept is None else kept
+    spread = torch.full_like(total, smoothing / len(class_weight))
     if ignored is not None:
         clear_ignored(powers, total, ignored)
         total.masked_fill_(ignored, 1)
@@ -260,7 +262,7 @@ def _smoothed_softmax(
     hard = kept * (1 - smoothing)
     items = hard * (logarithm - of_label) + spread * (all_weights * logarithm - of_all)
 
-    def gradient(share: Tensor) -> Tensor:
+    def gradient(share: float) -> Tensor:
         powers.mul_(((hard + spread * all_weights) * share / total).unsqueeze(1))
         powers.addcmul_((spread * share).unsqueeze(1), of_class, value=-1)
         return powers.scatter_add_(1, label.unsqueeze(1), (-hard * share).unsqueeze(1))
@@ -288,14 +290,13 @@ def cross_entropy_closed_form(
     def evaluation(rows: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
         label, ignored = labels_of(target, ignore_index)
         class_weight = None if weight is None else wide(weight).detach()
-        kept = rows.new_ones(label.shape) if class_weight is None else class_weight[label]
-        if ignored is not None:
-            kept.masked_fill_(ignored, 0)
-        share = share_of(kept.sum(), reduction)
+        kept = weights_of(label, ignored, class_weight, rows.dtype)
+        share = share_of(label.numel() if kept is None else kept.sum().item(), reduction)
         if smoothing is None:
             p, log_p = probabilities(rows, label, ignored)
-            loss = reduced(-kept * log_p, share, reduction)
-            return loss, lambda: to_gradient(p, label, kept * share)
+            items = log_p.neg_() if kept is None else log_p.mul_(-kept)
+            fall = share if kept is None else share * kept
+            return reduced(items, share, reduction), lambda: to_gradient(p, label, fall)
         items, gradient = _smoothed_softmax(rows, label, ignored, kept, class_weight, smoothing)
         return reduced(items, share, reduction), lambda: gradient(share)
 

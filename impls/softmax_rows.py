@@ -13,8 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impls.arguments import ratio_or_zero, wide
+from impls.arguments import wide
 from impls.closed_form import is_one
+
+SHORT = 16
+"""torch's softmax takes shorter rows one number at a time: a vector register holds as many."""
 
 Formula = Callable[[Tensor], Tensor]
 """Logits (N, C, *) to the loss, by operations that autograd knows."""
@@ -55,21 +58,43 @@ def labels_of(target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]
     return (torch.where(ignored, 0, target), ignored) if ignored.any() else (target, None)
 
 
-def probabilities(rows: Tensor, label: Tensor, ignored: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The softmax, in memory of its own, and its logarithm at each label, 0 for ignored items.
+def weights_of(
+    label: Tensor, ignored: Tensor | None, class_weight: Tensor | None, dtype: torch.dtype
+) -> Tensor | None:
+    """What each item counts, 0 where it is ignored; None where all count 1."""
+    if class_weight is None:
+        return None if ignored is None else (~ignored).to(dtype)
+    weight = class_weight[label]
+    return weight if ignored is None else weight.masked_fill_(ignored, 0)
 
-    A probability near the smallest number has lost digits: there the logarithm is taken without it.
-    """
-    p = torch.softmax(rows, dim=1)
-    of_label = p.gather(1, label.unsqueeze(1)).squeeze(1)
-    log_p, lost = of_label.log(), of_label < torch.finfo(rows.dtype).tiny
+
+def probabilities(rows: Tensor, label: Tensor, ignored: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The softmax, in memory of its own, and its logarithm at each label, 0 for ignored items."""
+    index = label.unsqueeze(1)
+    if rows.ndim == 2 and rows.shape[1] < SHORT:
+        p = rows - rows.amax(dim=1, keepdim=True)
+        log_p = p.gather(1, index)
+        total = p.exp_().sum(dim=1, keepdim=True)
+        p.div_(total)
+        log_p = log_p.sub_(total.log_()).squeeze(1)
+    else:
+        p = torch.softmax(rows, dim=1)
+        log_p = _logarithms(p.gather(1, index).squeeze(1), rows, label)
+    if ignored is not None:
+        clear_ignored(p, log_p, ignored)
+        log_p.masked_fill_(ignored, 0)
+    return p, log_p
+
+
+def _logarithms(p: Tensor, rows: Tensor, label: Tensor) -> Tensor:
+    """Of the probabilities at the labels. One near the smallest number has lost its digits: there the
+    logarithm is taken without it."""
+    lost = p < torch.finfo(p.dtype).tiny
+    log_p = p.log_()
     if lost.any():
         log_of_lost = F.log_softmax(rows.movedim(1, -1)[lost], dim=1)
         log_p[lost] = log_of_lost.gather(1, label[lost].unsqueeze(1)).squeeze(1)
-    if ignored is not None:
-        clear_ignored(p, of_label, ignored)
-        log_p.masked_fill_(ignored, 0)
-    return p, log_p
+    return log_p
 
 
 def clear_ignored(rows: Tensor, one_of_each: Tensor, ignored: Tensor) -> None:
@@ -79,18 +104,20 @@ def clear_ignored(rows: Tensor, one_of_each: Tensor, ignored: Tensor) -> None:
         rows.masked_fill_(ignored.unsqueeze(1), 0)
 
 
-def share_of(total: Tensor, reduction: str) -> Tensor:
+def share_of(total: float, reduction: str) -> float:
     """What an item counts in the loss: 1, or in a mean 1 over the total; 0 where nothing has weight."""
-    one = torch.ones_like(total)
-    return ratio_or_zero(one, total) if reduction == "mean" else one
+    if reduction != "mean":
+        return 1.0
+    return 1 / total if total > 0 else 0.0
 
 
-def reduced(items: Tensor, share: Tensor, reduction: str) -> Tensor:
+def reduced(items: Tensor, share: float, reduction: str) -> Tensor:
     """The items, or their sum times their share."""
     return items if reduction == "none" else items.sum() * share
 
 
-def to_gradient(p: Tensor, label: Tensor, fall: Tensor) -> Tensor:
+def to_gradient(p: Tensor, label: Tensor, fall: Tensor | float) -> Tensor:
     """fall (p_j - [j = t]), where an item falls that fast as log p_t grows; written over p."""
-    fall = fall.unsqueeze(1)
-    return p.mul_(fall).scatter_add_(1, label.unsqueeze(1), -fall)
+    index = label.unsqueeze(1)
+    p.scatter_add_(1, index, p.new_full(index.shape, -1))
+    return p.mul_(fall.unsqueeze(1) if isinstance(fall, Tensor) else fall)
