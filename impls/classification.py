@@ -128,9 +128,11 @@ def cross_entropy_native(
     _check_cross_entropy(logits, target, weight, label_smoothing, ignore_index, reduction)
     class_weight = None if weight is None else wide(weight).detach()
     ignored = target == ignore_index
+    any_ignored = bool(ignored.any())
     # torch multiplies ignored gradients by 0, which leaves their NaN and inf
-    rows = wide(logits).masked_fill(ignored.unsqueeze(1), 0) if ignored.any() else wide(logits)
-    how = "none" if reduction == "none" else "sum"
+    rows = wide(logits).masked_fill(ignored.unsqueeze(1), 0) if any_ignored else wide(logits)
+    all_count_one = class_weight is None and not any_ignored and target.numel() > 0
+    how = "sum" if reduction == "mean" and not all_count_one else reduction
     result = F.cross_entropy(
         _shifted(rows),
         target,
@@ -139,7 +141,7 @@ def cross_entropy_native(
         reduction=how,
         label_smoothing=label_smoothing,
     )
-    if reduction != "mean":
+    if how == reduction:
         return result.to(logits.dtype)
     kept = target[~ignored]
     total = kept.numel() if class_weight is None else class_weight[kept].sum()
