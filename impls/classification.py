@@ -740,6 +740,70 @@ def softmax_focal_fused(
     return _reduce_weighted(items, total, reduction, logits.dtype)
 
 
+def _focal_and_fall(log_p: Tensor, gamma: Tensor, smoothing: Tensor) -> tuple[Tensor, Tensor]:
+    """Items without weight, and how fast they fall as log p_t grows.
+
+    With r = 1-q that is (1-2s) p_t (r^γ / q - γ r^(γ-1) log q). Where r is 0, so is log q, and the
+    ratio p_t / q is taken from logarithms: it is 1 where p_t = q vanishes.
+    """
+    sure = 1 - 2 * smoothing
+    p, log_sure_p = sure * log_p.exp(), torch.log(sure) + log_p
+    q, rest = smoothing + p, smoothing - sure * torch.expm1(log_p)
+    least = rest.clamp(min=torch.finfo(rest.dtype).tiny)
+    log_q = torch.logaddexp(torch.log(smoothing), log_sure_p)
+    log_rest = torch.where(q < 0.5, torch.log1p(-q.clamp(max=0.75)), torch.log(least))
+    power = torch.exp(gamma * log_rest)
+    fall = power * (torch.exp(log_sure_p - log_q) - gamma * p * (log_q / least))
+    return -power * log_q, fall
+
+
+_compiled_focal_and_fall = Compiled(_focal_and_fall, graphs=8)
+
+
+def softmax_focal_closed_form(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    gamma: float = 2.0,
+    alpha: Tensor | None = None,
+    smoothing: float = 0.0,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """One softmax, which becomes the gradient in place; items and their slopes in a compiled pass."""
+    _check_softmax_focal(logits, target, gamma, alpha, smoothing, ignore_index, reduction)
+
+    def formula(logits: Tensor) -> Tensor:
+        return softmax_focal_vectorized(
+            logits,
+            target,
+            gamma=gamma,
+            alpha=alpha,
+            smoothing=smoothing,
+            ignore_index=ignore_index,
+            reduction=reduction,
+        )
+
+    def evaluation(rows: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
+        label, ignored = labels_of(target, ignore_index)
+        class_weight = None if alpha is None else wide(alpha).detach()
+        weight = weights_of(label, ignored, class_weight, rows.dtype)
+        p, log_p = probabilities(rows, label, ignored)
+        settings = (number(gamma), number(smoothing))
+        if label.numel() < 2:
+            items, fall = _focal_and_fall(log_p, *settings)
+        else:
+            parts = _compiled_focal_and_fall(graph_input(log_p, -1), *settings)
+            items, fall = (part.reshape(label.shape) for part in parts)
+        if weight is not None:
+            items, fall = items * weight, fall * weight
+        kept = label.numel() if ignored is None else label.numel() - ignored.sum().item()
+        share = share_of(kept, reduction)
+        return reduced(items, share, reduction), lambda: to_gradient(p, label, fall.mul_(share))
+
+    return in_one_softmax(logits, formula, evaluation)
+
+
 # Sigmoid focal loss: α_t (1-p_t)^γ BCE(x, t)
 
 

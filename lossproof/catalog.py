@@ -189,6 +189,7 @@ _ROWS = (
             "naive": classification_impls.softmax_focal_naive,
             "vectorized": classification_impls.softmax_focal_vectorized,
             "fused": classification_impls.softmax_focal_fused,
+            "closed_form": classification_impls.softmax_focal_closed_form,
         },
         defects={
             "published_outer_product": Defect(
