@@ -14,6 +14,8 @@ from torch import Tensor
 from impls.arguments import Divisor, wide
 from impls.compiled import Compiled, graph_input, number
 
+Numbers = tuple[float | Tensor | None, ...]
+
 
 @dataclass(frozen=True)
 class ClosedForm:
@@ -30,23 +32,29 @@ class ClosedForm:
     value: Compiled
     value_and_slope: Compiled
 
-    def __call__(
-        self, input: Tensor, target: Tensor, numbers: tuple[float | Tensor | None, ...], divisor: Divisor
-    ) -> Tensor:
+    def __call__(self, input: Tensor, target: Tensor, numbers: Numbers, divisor: Divisor) -> Tensor:
         """The items where the divisor is None, else their sum over it, in the dtype of the input.
 
         Half types are widened here, so that the slope is rounded once, when it is the gradient.
         """
         if input.numel() < 2:
             return self.formula(input, target, *numbers, divisor)
-        flat = graph_input(wide(input), -1), graph_input(wide(target.detach()), -1)
-        scalars = tuple(map(_as_tensor, (*numbers, divisor)))
         if torch.is_grad_enabled() and input.requires_grad:
-            result: Tensor = _InOnePass.apply(self, *flat, *scalars)
-        else:
-            result = self.value(*flat, *scalars)
-        result = result.to(input.dtype)
-        return result.reshape(input.shape) if divisor is None else result
+            result: Tensor = _InOnePass.apply(self, input, target.detach(), (*numbers, divisor))
+            return result
+        return _like(input, _flat(self.value, input, target.detach(), (*numbers, divisor)))
+
+
+def _flat(compiled: Compiled, input: Tensor, target: Tensor, numbers: Numbers) -> Any:
+    """What a compiled function gives of both in one axis."""
+    tensors = (graph_input(wide(tensor), -1) for tensor in (input, target))
+    return compiled(*tensors, *map(_as_tensor, numbers))
+
+
+def _like(input: Tensor, result: Tensor) -> Tensor:
+    """In the dtype of the input, and in its shape unless it is one number."""
+    result = result.to(input.dtype)
+    return result.reshape(input.shape) if result.ndim else result
 
 
 def _as_tensor(value: float | Tensor | None) -> Tensor | None:
@@ -63,21 +71,21 @@ def with_slope(items: Tensor, slope: Tensor, divisor: Divisor) -> tuple[Tensor, 
 
 class _InOnePass(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, form: ClosedForm, input: Tensor, target: Tensor, *scalars: Any) -> Tensor:
-        result, slope = form.value_and_slope(input, target, *scalars)
-        ctx.save_for_backward(input, target, slope)
-        ctx.form, ctx.scalars = form, scalars
-        return result
+    def forward(ctx: Any, form: ClosedForm, input: Tensor, target: Tensor, numbers: Numbers) -> Tensor:
+        result, slope = _flat(form.value_and_slope, input, target, numbers)
+        ctx.save_for_backward(input, target, slope.reshape(input.shape))
+        ctx.form, ctx.numbers = form, numbers
+        return _like(input, result)
 
     @staticmethod
-    def backward(ctx: Any, flow: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, flow: Tensor) -> tuple[None, Tensor, None, None]:
         input, target, slope = ctx.saved_tensors
         if torch.is_grad_enabled():  # the gradient is to be derived again
-            value = ctx.form.formula(input, target, *ctx.scalars)
+            value = ctx.form.formula(input, target, *ctx.numbers)
             (slope,) = torch.autograd.grad(value, input, flow, create_graph=True)
         elif not is_one(flow):
             slope = slope * flow
-        return None, slope, None, *(None for _ in ctx.scalars)
+        return None, slope.to(input.dtype), None, None
 
 
 def is_one(flow: Tensor) -> bool:
