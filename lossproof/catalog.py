@@ -262,6 +262,7 @@ _ROWS = (
             "naive": regression_impls.mse_naive,
             "vectorized": regression_impls.mse_vectorized,
             "fused": regression_impls.mse_fused,
+            "closed_form": regression_impls.mse_closed_form,
         },
         defects={
             "published_broadcast": Defect(published.mse_published_broadcast, breaks="no_broadcast")
