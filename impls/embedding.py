@@ -18,6 +18,7 @@ from impls.arguments import (
     wide,
 )
 from impls.compiled import Compiled, graph_input, number
+from impls.margin_softmax import Margin, margin_softmax
 
 
 def _check_rows(features: Tensor, label: Tensor, **rows: Tensor) -> None:
@@ -248,4 +249,24 @@ def arcface_fused(
     else:
         inputs = (graph_input(tensor) for tensor in tensors)
         items = _compiled_arcface(*inputs, *(number(option) for option in options))
+    return reduce(items, divisor_of(reduction, len(features)), features.dtype)
+
+
+def arcface_closed_form(
+    features: Tensor,
+    label: Tensor,
+    weight: Tensor,
+    *,
+    scale: float = 64.0,
+    margin: float = 0.5,
+    reduction: str = "mean",
+) -> Tensor:
+    """One matrix of cosines, which becomes the softmax and its own gradient in place."""
+    _check_arcface(features, label, weight, scale, margin, reduction)
+    constants = Margin(scale, *_margin_constants(margin))
+
+    def formula(features: Tensor, weight: Tensor) -> Tensor:
+        return _arcface(features, label, weight, *constants)
+
+    items = margin_softmax(wide(features), label, wide(weight), constants, formula)
     return reduce(items, divisor_of(reduction, len(features)), features.dtype)

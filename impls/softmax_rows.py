@@ -72,11 +72,8 @@ def probabilities(rows: Tensor, label: Tensor, ignored: Tensor | None) -> tuple[
     """The softmax, in memory of its own, and its logarithm at each label, 0 for ignored items."""
     index = label.unsqueeze(1)
     if rows.ndim == 2 and rows.shape[1] < SHORT:
-        p = rows - rows.amax(dim=1, keepdim=True)
-        log_p = p.gather(1, index)
-        total = p.exp_().sum(dim=1, keepdim=True)
-        p.div_(total)
-        log_p = log_p.sub_(total.log_()).squeeze(1)
+        p = rows.clone()
+        log_p = softmax_in_place(p, index)
     else:
         p = torch.softmax(rows, dim=1)
         log_p = _logarithms(p.gather(1, index).squeeze(1), rows, label)
@@ -84,6 +81,15 @@ def probabilities(rows: Tensor, label: Tensor, ignored: Tensor | None) -> tuple[
         clear_ignored(p, log_p, ignored)
         log_p.masked_fill_(ignored, 0)
     return p, log_p
+
+
+def softmax_in_place(rows: Tensor, index: Tensor) -> Tensor:
+    """Write the softmax of rows (N, C) over them; its logarithm where the index (N, 1) points."""
+    rows.sub_(rows.amax(dim=1, keepdim=True))
+    log_p = rows.gather(1, index)
+    total = rows.exp_().sum(dim=1, keepdim=True)
+    rows.div_(total)
+    return log_p.sub_(total.log_()).squeeze(1)
 
 
 def _logarithms(p: Tensor, rows: Tensor, label: Tensor) -> Tensor:

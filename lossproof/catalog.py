@@ -878,6 +878,7 @@ _ROWS = (
             "naive": embedding_impls.arcface_naive,
             "vectorized": embedding_impls.arcface_vectorized,
             "fused": embedding_impls.arcface_fused,
+            "closed_form": embedding_impls.arcface_closed_form,
         },
         defects={
             "published_batch_norms": Defect(
