@@ -1,7 +1,7 @@
 """Variants of the overlap losses, on tensors (N, C, *).
 
 All are made of the same few sums over the voxels. Fused, these are compiled, once for all losses; what
-is left has one number an item.
+is left has one number an item. In closed form, so is the way from their slopes to the gradient.
 """
 
 import math
@@ -22,6 +22,7 @@ from impls.arguments import (
     require_shape,
     wide,
 )
+from impls.closed_masks import ClosedMasks, logistic, share_slopes
 from impls.compiled import Compiled, graph_input
 
 ACTIVATIONS = ("none", "sigmoid", "softmax")
@@ -140,6 +141,76 @@ def _share(wrong: Tensor, right: Tensor) -> Tensor:
     return torch.where(empty, 0, share)
 
 
+# Closed form: the sums in one compiled pass, the gradient in another
+
+
+def _factors(x: Tensor, g: Tensor, activation: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """p, 1-p, g and 1-g."""
+    p, not_p = logistic(x) if activation == "sigmoid" else (x, 1 - x)
+    return p, not_p, g, 1 - g
+
+
+def _closed_sums(
+    x: Tensor,
+    target: Tensor,
+    items: Callable[..., Tensor],
+    slopes: Callable[..., Tensor],
+    conditions: tuple[str, bool],
+    numbers: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What :func:`_region_sums` gives of (M, S), (6, M), or without squares the first 3; and the items
+    and slopes that are made of them."""
+    activation, squares = conditions
+    p, not_p, g, not_g = _factors(x, target, activation)
+    parts = [p * g, p * not_g, not_p * g]
+    if squares:
+        square = (p * not_g - not_p * g).square()
+        parts += [square * g, square * not_g, not_g]
+    sums = torch.stack([part.sum(-1) for part in parts])
+    values = numbers.unbind()
+    return sums, items(sums, *values), slopes(sums, *values)
+
+
+def _closed_gradient(x: Tensor, target: Tensor, slopes: Tensor, conditions: tuple[str, bool]) -> Tensor:
+    """a g + b (1-g) of (M, S), with squares (a g + b (1-g)) (p-g) + c g, times the activation's slope.
+
+    The slopes (2 or 3, M) are a, b and c.
+    """
+    activation, squares = conditions
+    p, not_p, g, not_g = _factors(x, target, activation)
+    slope = slopes[0, :, None] * g + slopes[1, :, None] * not_g
+    if squares:
+        slope = slope * (p * not_g - not_p * g) + slopes[2, :, None] * g
+    return slope * (p * not_p) if activation == "sigmoid" else slope
+
+
+_closed_masks = ClosedMasks(
+    lambda probs, target, activation, squares: _region_sums(probs, target, activation),
+    Compiled(_closed_sums, graphs=24),
+    Compiled(_closed_gradient, graphs=8),
+)
+
+
+def _closed_items(
+    probs: Tensor,
+    target: Tensor,
+    items: Callable[..., Tensor],
+    slopes: Callable[..., Tensor],
+    numbers: tuple[float, ...],
+    squares: bool,
+    batch: bool,
+    include_background: bool,
+    activation: str,
+) -> Tensor:
+    """Items of the sums and numbers; softmax, which ties the channels, is left to autograd."""
+    if activation == "softmax":
+        sums = _fused_region_sums(probs, target, activation)
+        return items(_regions(sums, batch, include_background), *numbers)
+    conditions = (activation, squares)
+    all_items = _closed_masks(probs, target, items, slopes, numbers, conditions, batch)
+    return all_items if include_background else all_items[..., 1:]
+
+
 # Dice: 1 - (2I+s)/(P+G+s)
 
 
@@ -150,11 +221,38 @@ def _one_dice(p: Tensor, g: Tensor, smooth: float, squared: bool) -> Tensor:
     return 1 - coefficient
 
 
-def _dice(sums: Tensor, smooth: float, squared: bool) -> Tensor:
+def _dice(sums: Tensor, smooth: float | Tensor, squared: bool) -> Tensor:
     """1 - (2I+s)/(P+G+s) as wrong / (2I + wrong + s)."""
     both, false_positive, false_negative, on_foreground, on_background, _ = sums
     wrong = on_foreground + on_background if squared else false_positive + false_negative
     return _share(wrong, 2 * both + smooth)
+
+
+def _squared_dice(sums: Tensor, smooth: Tensor) -> Tensor:
+    return _dice(sums, smooth, squared=True)
+
+
+def _squared_dice_slopes(sums: Tensor, smooth: Tensor) -> Tensor:
+    """The slopes of :func:`_closed_gradient`."""
+    both, _, _, on_foreground, on_background, _ = sums
+    by_wrong, by_right = share_slopes(on_foreground + on_background, 2 * both + smooth)
+    return 2 * torch.stack((by_wrong, by_wrong, by_right))
+
+
+def _closed_dice(
+    probs: Tensor,
+    target: Tensor,
+    smooth: float,
+    squared: bool,
+    batch: bool,
+    include_background: bool,
+    activation: str,
+) -> Tensor:
+    """Items; without squares they are those of tversky(½, ½, s/2)."""
+    how = (squared, batch, include_background, activation)
+    if squared:
+        return _closed_items(probs, target, _squared_dice, _squared_dice_slopes, (smooth,), *how)
+    return _closed_items(probs, target, _tversky, _tversky_slopes, (0.5, 0.5, smooth / 2), *how)
 
 
 def dice_naive(
@@ -212,14 +310,41 @@ def dice_fused(
     return reduce_all(_dice(regions, smooth, squared), reduction, probs)
 
 
+def dice_closed_form(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    squared: bool = False,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """1 - (2I+s)/(P+G+s), its gradient written down."""
+    _check(probs, target, activation, reduction, smooth=smooth)
+    items = _closed_dice(probs, target, smooth, squared, batch, include_background, activation)
+    return reduce_all(items, reduction, probs)
+
+
 # Jaccard: 1 - (I+s)/(P+G-I+s)
 
 
-def _tversky(sums: Tensor, alpha: float, beta: float, smooth: float) -> Tensor:
+def _tversky(
+    sums: Tensor, alpha: float | Tensor, beta: float | Tensor, smooth: float | Tensor
+) -> Tensor:
     """Weighted errors W as W / (I+W+s); jaccard where both weights are 1."""
     both, false_positive, false_negative, *_ = sums
     wrong = alpha * false_positive + beta * false_negative
     return _share(wrong, both + smooth)
+
+
+def _tversky_slopes(sums: Tensor, alpha: Tensor, beta: Tensor, smooth: Tensor) -> Tensor:
+    """The slopes of :func:`_closed_gradient`."""
+    both, false_positive, false_negative, *_ = sums
+    wrong = alpha * false_positive + beta * false_negative
+    by_wrong, by_right = share_slopes(wrong, both + smooth)
+    return torch.stack((by_right - beta * by_wrong, alpha * by_wrong))
 
 
 def jaccard_naive(
@@ -274,6 +399,23 @@ def jaccard_fused(
     _check(probs, target, activation, reduction, smooth=smooth)
     regions = _regions(_fused_region_sums(probs, target, activation), batch, include_background)
     return reduce_all(_tversky(regions, 1, 1, smooth), reduction, probs)
+
+
+def jaccard_closed_form(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """1 - (I+s)/(P+G-I+s), its gradient written down."""
+    _check(probs, target, activation, reduction, smooth=smooth)
+    how = (False, batch, include_background, activation)
+    items = _closed_items(probs, target, _tversky, _tversky_slopes, (1, 1, smooth), *how)
+    return reduce_all(items, reduction, probs)
 
 
 # Tversky: 1 - (I+s)/(I+W+s), W = a Σp(1-g) + b Σ(1-p)g
@@ -337,6 +479,25 @@ def tversky_fused(
     _check(probs, target, activation, reduction, alpha=alpha, beta=beta, smooth=smooth)
     regions = _regions(_fused_region_sums(probs, target, activation), batch, include_background)
     return reduce_all(_tversky(regions, alpha, beta, smooth), reduction, probs)
+
+
+def tversky_closed_form(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """1 - (I+s)/(I+W+s), its gradient written down."""
+    _check(probs, target, activation, reduction, alpha=alpha, beta=beta, smooth=smooth)
+    how = (False, batch, include_background, activation)
+    items = _closed_items(probs, target, _tversky, _tversky_slopes, (alpha, beta, smooth), *how)
+    return reduce_all(items, reduction, probs)
 
 
 # Focal Tversky: (W / (I+W+s))^γ
@@ -420,6 +581,27 @@ def focal_tversky_fused(
     return reduce_all(_power(_tversky(regions, alpha, beta, smooth), gamma), reduction, probs)
 
 
+def focal_tversky_closed_form(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    gamma: float = 0.75,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """(W / (I+W+s))^γ, its gradient written down."""
+    _check(probs, target, activation, reduction, alpha=alpha, beta=beta, smooth=smooth)
+    _check_gamma(gamma)
+    how = (False, batch, include_background, activation)
+    items = _closed_items(probs, target, _tversky, _tversky_slopes, (alpha, beta, smooth), *how)
+    return reduce_all(_power(items, gamma), reduction, probs)
+
+
 # Log-cosh dice: log cosh(dice)
 
 
@@ -483,15 +665,40 @@ def log_cosh_dice_fused(
     return reduce_all(_log_cosh(_dice(regions, smooth, squared)), reduction, probs)
 
 
+def log_cosh_dice_closed_form(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    squared: bool = False,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """log cosh of dice, its gradient written down."""
+    _check(probs, target, activation, reduction, smooth=smooth)
+    items = _closed_dice(probs, target, smooth, squared, batch, include_background, activation)
+    return reduce_all(_log_cosh(items), reduction, probs)
+
+
 # Sensitivity-specificity: w Σ(g-p)²g/(Σg+s) + (1-w) Σ(g-p)²(1-g)/(Σ(1-g)+s)
 
 
-def _sensitivity_specificity(sums: Tensor, weight: float, smooth: float) -> Tensor:
+def _sensitivity_specificity(sums: Tensor, weight: float | Tensor, smooth: float | Tensor) -> Tensor:
     """The two mean squares from the sums; a region's size has no gradient."""
     both, _, false_negative, on_foreground, on_background, background = sums
     foreground = (both + false_negative).detach()
     on_foreground = ratio_or_zero(on_foreground, foreground + smooth)
     return weight * on_foreground + (1 - weight) * ratio_or_zero(on_background, background + smooth)
+
+
+def _sensitivity_specificity_slopes(sums: Tensor, weight: Tensor, smooth: Tensor) -> Tensor:
+    """The slopes of :func:`_closed_gradient`."""
+    both, _, false_negative, _, _, background = sums
+    on_foreground = ratio_or_zero(2 * weight, both + false_negative + smooth)
+    on_background = ratio_or_zero(2 * (1 - weight), background + smooth)
+    return torch.stack((on_foreground, on_background, torch.zeros_like(both)))
 
 
 def sensitivity_specificity_naive(
@@ -555,3 +762,23 @@ def sensitivity_specificity_fused(
     require_number("weight", weight, 0, 1)
     regions = _regions(_fused_region_sums(probs, target, activation), batch, include_background)
     return reduce_all(_sensitivity_specificity(regions, weight, smooth), reduction, probs)
+
+
+def sensitivity_specificity_closed_form(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    weight: float = 0.05,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """Mean squares on the foreground and on the background, mixed, its gradient written down."""
+    _check(probs, target, activation, reduction, smooth=smooth)
+    require_number("weight", weight, 0, 1)
+    slopes, numbers = _sensitivity_specificity_slopes, (weight, smooth)
+    how = (True, batch, include_background, activation)
+    items = _closed_items(probs, target, _sensitivity_specificity, slopes, numbers, *how)
+    return reduce_all(items, reduction, probs)

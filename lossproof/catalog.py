@@ -402,6 +402,7 @@ _ROWS = (
             "naive": overlap_impls.dice_naive,
             "vectorized": overlap_impls.dice_vectorized,
             "fused": overlap_impls.dice_fused,
+            "closed_form": overlap_impls.dice_closed_form,
         },
         defects={
             "published_above_one": Defect(published.dice_published_above_one, breaks="bounded"),
@@ -436,6 +437,7 @@ _ROWS = (
             "naive": overlap_impls.jaccard_naive,
             "vectorized": overlap_impls.jaccard_vectorized,
             "fused": overlap_impls.jaccard_fused,
+            "closed_form": overlap_impls.jaccard_closed_form,
         },
         defects={
             "published_no_union": Defect(
@@ -468,6 +470,7 @@ _ROWS = (
             "naive": overlap_impls.tversky_naive,
             "vectorized": overlap_impls.tversky_vectorized,
             "fused": overlap_impls.tversky_fused,
+            "closed_form": overlap_impls.tversky_closed_form,
         },
         defects={
             "mistaken_weights_swapped": Defect(
@@ -502,6 +505,7 @@ _ROWS = (
             "naive": overlap_impls.focal_tversky_naive,
             "vectorized": overlap_impls.focal_tversky_vectorized,
             "fused": overlap_impls.focal_tversky_fused,
+            "closed_form": overlap_impls.focal_tversky_closed_form,
         },
         defects={
             "mistaken_inverse_power": Defect(
@@ -532,6 +536,7 @@ _ROWS = (
             "naive": overlap_impls.log_cosh_dice_naive,
             "vectorized": overlap_impls.log_cosh_dice_vectorized,
             "fused": overlap_impls.log_cosh_dice_fused,
+            "closed_form": overlap_impls.log_cosh_dice_closed_form,
         },
         defects={
             "mistaken_without_half": Defect(
@@ -562,6 +567,7 @@ _ROWS = (
             "naive": overlap_impls.sensitivity_specificity_naive,
             "vectorized": overlap_impls.sensitivity_specificity_vectorized,
             "fused": overlap_impls.sensitivity_specificity_fused,
+            "closed_form": overlap_impls.sensitivity_specificity_closed_form,
         },
         defects={
             "mistaken_weight_swapped": Defect(

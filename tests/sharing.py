@@ -8,6 +8,7 @@ import pytest
 
 from impls.boxes import ClosedPairs
 from impls.closed_form import ClosedForm
+from impls.closed_masks import ClosedMasks
 from impls.compiled import Compiled
 from lossproof.loss import Loss
 from lossproof.sources import reached
@@ -16,7 +17,8 @@ from lossproof.sources import reached
 def compiled_in(function: Callable[..., Any]) -> dict[str, Compiled]:
     """What a function calls that is compiled, directly or through functions of the variants."""
     values = [f.__globals__.get(n) for f in reached(function, "impls") for n in f.__code__.co_names]
-    parts = [vars(v).values() if isinstance(v, ClosedForm | ClosedPairs) else [v] for v in values]
+    closed = ClosedForm | ClosedMasks | ClosedPairs
+    parts = [vars(v).values() if isinstance(v, closed) else [v] for v in values]
     compiled = [part for part in chain(*parts) if isinstance(part, Compiled)]
     return {each.function.__name__: each for each in compiled}
 
