@@ -23,6 +23,7 @@ from impls.arguments import (
 )
 from impls.boxes import ciou_fused, ciou_naive, ciou_vectorized
 from impls.classification import binary_cross_entropy_fused, binary_cross_entropy_vectorized
+from impls.closed_masks import ClosedMasks, OfSums, logistic, share_slopes
 from impls.compiled import Compiled, graph_input, number
 
 # Masks: logits and target (N, C, *)
@@ -145,7 +146,7 @@ def _count(logits: Tensor) -> int:
     return max(math.prod(logits.shape[1:]), 1)
 
 
-def _dice(sums: Tensor, smooth: float) -> Tensor:
+def _dice(sums: Tensor, smooth: float | Tensor) -> Tensor:
     """1 - (2I+s)/(P+G+s) as wrong / (2I + wrong + s), which no rounding takes out of [0, 1]."""
     _, _, both, false_positive, false_negative = sums
     wrong = false_positive + false_negative
@@ -242,6 +243,121 @@ def combo_fused(
     _check_combo(logits, target, alpha, beta, smooth, reduction)
     sums = _fused_mask_sums(logits, target)
     return reduce_all(_combo(sums, _count(logits), alpha, beta, smooth), reduction, logits)
+
+
+# Masks in closed form
+
+
+def _closed_mask_sums(
+    x: Tensor, g: Tensor, items: OfSums, slopes: OfSums, conditions: tuple[()], numbers: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What :func:`_mask_sums` gives of (M, S), and the items and slopes that are made of it.
+
+    With u the larger of p and 1-p, rounded, log(1 + e^-|x|) is -log u, but for what was lost in
+    rounding u, which is known; Inductor's log is several times faster than its log1p.
+    """
+    not_g = 1 - g
+    p, not_p = logistic(x)
+    small = torch.minimum(p, not_p)
+    u = 1 - small
+    soft = ((u - 1) + small) / u - torch.log(u)
+    cross = (g * ((-x).clamp(min=0) + soft), not_g * (x.clamp(min=0) + soft))
+    sums = torch.stack([part.sum(-1) for part in (*cross, p * g, p * not_g, not_p * g)])
+    values = numbers.unbind()
+    return sums, items(sums, *values), slopes(sums, *values)
+
+
+def _closed_mask_gradient(x: Tensor, g: Tensor, slopes: Tensor, conditions: tuple[()]) -> Tensor:
+    """p (1-p) (a g + b (1-g)) - c g (1-p) + d (1-g) p of (M, S), with slopes a, b, c, d of each mask."""
+    p, not_p = logistic(x)
+    by_one, by_zero, positive, negative = slopes.unsqueeze(-1).unbind()
+    return not_p * g * (by_one * p - positive) + p * (1 - g) * (by_zero * not_p + negative)
+
+
+_closed_masks = ClosedMasks(
+    _mask_sums, Compiled(_closed_mask_sums, graphs=8), Compiled(_closed_mask_gradient, graphs=4)
+)
+
+
+def _weighted_mask(
+    sums: Tensor, positive: Tensor, negative: Tensor, weight: Tensor, smooth: Tensor
+) -> Tensor:
+    """Weighted cross entropies and dice of a mask."""
+    return positive * sums[0] + negative * sums[1] + weight * _dice(sums, smooth)
+
+
+def _weighted_mask_slopes(
+    sums: Tensor, positive: Tensor, negative: Tensor, weight: Tensor, smooth: Tensor
+) -> Tensor:
+    """The slopes of :func:`_closed_mask_gradient`."""
+    _, _, both, false_positive, false_negative = sums
+    by_wrong, by_right = share_slopes(false_positive + false_negative, 2 * both + smooth)
+    one = torch.ones_like(both)
+    return torch.stack(
+        (weight * (2 * by_right - by_wrong), weight * by_wrong, positive * one, negative * one)
+    )
+
+
+def _log_mask(sums: Tensor, share: Tensor, smooth: Tensor) -> Tensor:
+    """A share of the cross entropy, less the logarithm of the coefficient."""
+    ones, zeros, both, false_positive, false_negative = sums
+    odds = (false_positive + false_negative) / (2 * both + smooth)
+    return (ones + zeros) * share + torch.log1p(odds)
+
+
+def _log_mask_slopes(sums: Tensor, share: Tensor, smooth: Tensor) -> Tensor:
+    """The slopes of :func:`_closed_mask_gradient`; log(1 + wrong / right) is log(wrong + right) less
+    log(right)."""
+    _, _, both, false_positive, false_negative = sums
+    wrong, right = false_positive + false_negative, 2 * both + smooth
+    by_wrong = 1 / (wrong + right)
+    shares = share * torch.ones_like(both)
+    return torch.stack((-2 * (wrong / right) * by_wrong - by_wrong, by_wrong, shares, shares))
+
+
+def _as_one_mask(tensor: Tensor) -> Tensor:
+    """(N, C, *) as (N, 1, S): a mask for each sample."""
+    return tensor.reshape(len(tensor), 1, math.prod(tensor.shape[1:]))
+
+
+def bce_dice_closed_form(
+    logits: Tensor, target: Tensor, *, smooth: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """Mean BCE + mean over the channels of dice, the gradient written down."""
+    _check_masks(logits, target, smooth, reduction)
+    share = 1 / max(math.prod(logits.shape[2:]), 1)
+    numbers = (share, share, 1, smooth)
+    items = _closed_masks(logits, target, _weighted_mask, _weighted_mask_slopes, numbers)
+    return reduce_all(items.sum(1) / max(items.shape[1], 1), reduction, logits)
+
+
+def bce_log_dice_closed_form(
+    logits: Tensor, target: Tensor, *, smooth: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """Mean BCE - log of the dice coefficient, the gradient written down."""
+    _check_masks(logits, target, smooth, reduction)
+    require(smooth > 0, "smooth", "a number above 0", smooth)
+    x, g, numbers = _as_one_mask(logits), _as_one_mask(target), (1 / _count(logits), smooth)
+    items = _closed_masks(x, g, _log_mask, _log_mask_slopes, numbers)
+    return reduce_all(items.squeeze(1), reduction, logits)
+
+
+def combo_closed_form(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    reduction: str = "mean",
+) -> Tensor:
+    """a · mean weighted BCE + (1-a) · dice, the gradient written down."""
+    _check_combo(logits, target, alpha, beta, smooth, reduction)
+    share = alpha / _count(logits)
+    numbers = (share * beta, share * (1 - beta), 1 - alpha, smooth)
+    x, g = _as_one_mask(logits), _as_one_mask(target)
+    items = _closed_masks(x, g, _weighted_mask, _weighted_mask_slopes, numbers)
+    return reduce_all(items.squeeze(1), reduction, logits)
 
 
 # Classes: logits (N, C, *) and integer target (N, *)

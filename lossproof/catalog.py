@@ -694,6 +694,7 @@ _ROWS = (
             "naive": compound_impls.bce_dice_naive,
             "vectorized": compound_impls.bce_dice_vectorized,
             "fused": compound_impls.bce_dice_fused,
+            "closed_form": compound_impls.bce_dice_closed_form,
         },
         defects={
             "mistaken_two_sigmoids": Defect(
@@ -725,6 +726,7 @@ _ROWS = (
             "naive": compound_impls.bce_log_dice_naive,
             "vectorized": compound_impls.bce_log_dice_vectorized,
             "fused": compound_impls.bce_log_dice_fused,
+            "closed_form": compound_impls.bce_log_dice_closed_form,
         },
         defects={
             "mistaken_one_sum": Defect(published.bce_log_dice_mistaken_one_sum, breaks="concatenation")
@@ -755,6 +757,7 @@ _ROWS = (
             "naive": compound_impls.combo_naive,
             "vectorized": compound_impls.combo_vectorized,
             "fused": compound_impls.combo_fused,
+            "closed_form": compound_impls.combo_closed_form,
         },
         defects={
             "mistaken_subtraction": Defect(published.combo_mistaken_subtraction, breaks="nonnegative")
