@@ -1,6 +1,7 @@
 """Variants of the boundary losses: distances weigh the errors, and are constants to the gradient."""
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +23,7 @@ from impls.arguments import (
 )
 from impls.classification import _shifted
 from impls.compiled import Compiled, graph_input, number
+from impls.softmax_rows import in_one_softmax, probabilities, reduced, share_of, to_gradient
 
 
 def _check_weighted(logits: Tensor, target: Tensor, distance: Tensor, reduction: str) -> None:
@@ -163,6 +165,25 @@ def distance_weighted_ce_fused(
     else:
         items = _compiled_weighted(*(graph_input(tensor) for tensor in tensors))
     return reduce(items.reshape(target.shape), divisor_of(reduction, items.numel()), logits.dtype)
+
+
+def distance_weighted_ce_closed_form(
+    logits: Tensor, target: Tensor, distance: Tensor, *, reduction: str = "mean"
+) -> Tensor:
+    """One softmax, which becomes the gradient in place."""
+    _check_weighted(logits, target, distance, reduction)
+
+    def formula(logits: Tensor) -> Tensor:
+        return distance_weighted_ce_vectorized(logits, target, distance, reduction=reduction)
+
+    def evaluation(rows: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
+        weight, share = 1 + wide(distance).detach(), share_of(target.numel(), reduction)
+        p, log_p = probabilities(rows, target, None)
+        items = log_p.mul_(weight).neg_()
+        loss = reduced(items, share, reduction)
+        return loss, lambda: to_gradient(p, target, weight.mul_(share))
+
+    return in_one_softmax(logits, formula, evaluation)
 
 
 # Hausdorff by distance transforms: (p-g)² (d_p^a + d_g^a)

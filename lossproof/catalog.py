@@ -630,6 +630,7 @@ _ROWS = (
             "naive": boundary_impls.distance_weighted_ce_naive,
             "vectorized": boundary_impls.distance_weighted_ce_vectorized,
             "fused": boundary_impls.distance_weighted_ce_fused,
+            "closed_form": boundary_impls.distance_weighted_ce_closed_form,
         },
         defects={
             "mistaken_mean_first": Defect(
