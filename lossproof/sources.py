@@ -18,13 +18,14 @@ def reached(function: Function, package: str) -> list[FunctionType]:
         one = waiting.pop(0)
         if isinstance(one, FunctionType) and one not in found:
             found[one] = None
-            used = [one.__globals__.get(name) for name in _names_in(one.__code__)]
+            used = [one.__globals__.get(name) for name in names_in(one.__code__)]
             waiting += [f for f in used if _is_of(f, package) and not only_checks(f)]
     return list(found)
 
 
-def _names_in(code: CodeType) -> list[str]:
-    inner = [name for part in code.co_consts if isinstance(part, CodeType) for name in _names_in(part)]
+def names_in(code: CodeType) -> list[str]:
+    """The names that code looks up outside of itself, and the functions in it do."""
+    inner = [name for part in code.co_consts if isinstance(part, CodeType) for name in names_in(part)]
     return [*code.co_names, *inner]
 
 

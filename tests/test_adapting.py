@@ -1,6 +1,7 @@
 """Other people's implementations: whatever way they take and return things, the loss is judged."""
 
 import pickle
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 from impls import boxes, classification, overlap
 from lossproof import CATALOG, adapt, cli, verify
 from lossproof.adapting import Adapted
-from lossproof.loss import Variant
+from lossproof.loss import Loss, Variant
 from lossproof.verdict import Verdict
 
 FEW = 5
@@ -227,7 +228,13 @@ def squares(input, target):
 """
 
 
+def _all_right(pairs: list[tuple[Loss, str]], *_: object, **__: object) -> Iterator[object]:
+    for loss, name in pairs:
+        yield (loss.name, name), Verdict(loss.name, "cpu", "correct", (), {"float32": 1.0})
+
+
 def test_an_implementation_of_yours_competes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lossproof.progress.verdicts_on", _all_right)
     (tmp_path / "mine_to_choose.py").write_text(FAST, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     few = {name: CATALOG["mse"].variants[name] for name in ("native",)}
