@@ -15,7 +15,7 @@ DEFECTS = [(row.name, name) for row in CATALOG.values() for name in row.defects]
 def test_defect_is_rejected(loss: str, defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the law that the catalogue names, on float64, where rounding is no excuse; the finding's
     program is short, even after little time to shrink, and fails when it is run."""
-    monkeypatch.setattr(cases, "SHRINKING_SECONDS", 1.0)
+    monkeypatch.setattr(cases, "SHRINKING_SECONDS", 0.3)
     wrong = CATALOG[loss].defects[defect]
     verdict = verify(wrong.function, loss, dtypes=["float64"], examples=60, laws=[wrong.breaks])
     assert verdict.outcome == "wrong"
