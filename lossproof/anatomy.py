@@ -18,7 +18,7 @@ from properties.case import DTYPES, Argument, Case, round_to
 
 def parameters(loss: Loss) -> dict[str, Argument]:
     """The tensor arguments by parameter, in order."""
-    case = generated(loss, "float64", 1, 0)[0]
+    case = loss.curve.make(loss.curve.low)
     return {parameter_of(a.name): a for a in loss.known_arguments(case)}
 
 

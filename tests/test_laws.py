@@ -13,7 +13,7 @@ from properties.case import DTYPES
 from properties.general import BATCH_LAWS
 from properties.trial import NotApplicable
 
-EXAMPLES = 10
+EXAMPLES = 8
 
 
 def _every_law() -> list[object]:
