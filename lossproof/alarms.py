@@ -2,11 +2,15 @@
 
 ``python -m lossproof.alarms`` tries the vectorized variants and the oracle itself, rounded once
 (:mod:`lossproof.reference`), and shows how much of the error budget each has used. What was tried is
-kept on disk, so that an interrupted run goes on where it stopped, and a longer one adds to a shorter.
+kept on disk, so that an interrupted run goes on where it stopped. ``--save`` adds to the figures in the
+repository, which say by a hash of which sources they are: while these stay, so do the figures, and many
+short runs make a long one.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +29,7 @@ from lossproof.catalog import CATALOG
 from lossproof.deciding import VARIANT, deciding_source
 from lossproof.lookup import find
 from lossproof.reference import reference
-from lossproof.verification import verify
+from lossproof.verification import SOUGHT_SHARE, verify
 from lossproof.workers import cores
 from properties.case import DTYPES
 from properties.trial import BUDGETS
@@ -33,7 +37,9 @@ from properties.trial import BUDGETS
 LAWS = ("value", "gradient", "finite", "reductions_agree")
 """The laws that compare with the oracle or say what a number may be: those that tolerance decides."""
 CHUNK = 500
-"""Examples that are tried together, at a seed of their own."""
+"""Cases that are tried together, at a seed of their own: the chunk's number."""
+SOUGHT = CHUNK // (SOUGHT_SHARE + 1)
+"""How many of them are sought where the error is largest."""
 FORMS = (VARIANT, "oracle")
 FIGURES = Path(__file__).parent / "alarms.json"
 
@@ -62,32 +68,34 @@ class Tried:
         )
 
 
-def tried(loss: str, dtype: str, examples: int, seed: int) -> list[Tried]:
-    """Both right implementations of a loss, on the same cases; from the disk where they were before."""
+def tried(loss: str, dtype: str, number: int) -> list[Tried]:
+    """Both right implementations of a loss on one chunk; from the disk where they were before."""
     row = CATALOG[loss]
-    key: dict[str, Any] = {"loss": loss, "dtype": dtype, "examples": examples, "seed": seed}
+    key: dict[str, Any] = {"loss": loss, "dtype": dtype, "cases": CHUNK, "number": number}
     key["source"] = deciding_source(row)
     if known := load("alarms", key):
         return [Tried(**{**one, "alarms": tuple(one["alarms"])}) for one in known]
     torch.set_num_threads(1)
     found = []
     for name, function in zip(FORMS, (row.variants[VARIANT], reference(row)), strict=True):
-        verdict = verify(function, row, dtypes=[dtype], examples=examples, seed=seed, laws=LAWS)
+        verdict = verify(function, row, dtypes=[dtype], examples=CHUNK - SOUGHT, seed=number, laws=LAWS)
         alarms = tuple(f"{finding}\n{finding.snippet}" for finding in verdict.findings)
-        found.append(Tried(loss, name, dtype, examples, verdict.budgets[dtype], alarms))
+        found.append(Tried(loss, name, dtype, CHUNK, verdict.budgets[dtype], alarms))
     store("alarms", key, found)
     return found
 
 
-def all_tried(losses: Iterable[str], examples: int, seed: int) -> Iterator[list[Tried]]:
-    """All losses and dtypes on all cores, a chunk at a time, as they come in."""
-    chunks = [min(CHUNK, examples - start) for start in range(0, examples, CHUNK)]
-    parts = [(many, seed + number) for number, many in enumerate(chunks)]
+def all_tried(chunks: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int, list[Tried]]]:
+    """These chunks (loss and number) in every dtype on all cores, as they come in."""
     with ProcessPoolExecutor(cores(), get_context("spawn")) as pool:
-        jobs = [pool.submit(tried, n, d, *part) for part in parts for n in losses for d in DTYPES]
+        jobs = {
+            pool.submit(tried, loss, dtype, number): (loss, number)
+            for loss, number in chunks
+            for dtype in DTYPES
+        }
         try:
             for job in track(as_completed(jobs), "trying right code", len(jobs)):
-                yield job.result()
+                yield *jobs[job], job.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -97,28 +105,48 @@ def all_tried(losses: Iterable[str], examples: int, seed: int) -> Iterator[list[
 
 @cache
 def figures() -> dict[str, dict[str, Any]]:
-    """What was saved last, by loss: examples of each dtype, alarms, and the largest error in budgets."""
+    """What was saved, by loss: cases of each dtype, alarms, and the largest error in budgets."""
     if not FIGURES.exists():
         return {}
     known: dict[str, dict[str, Any]] = json.loads(FIGURES.read_text(encoding="utf-8"))
     return known
 
 
-def save(results: Sequence[Tried]) -> None:
-    """Write the figures of these losses, and keep those of others, in the catalogue's order."""
-    known = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
-    for name in {result.loss for result in results}:
-        own = [result for result in results if result.loss == name]
-        known[name] = {
-            "examples": min(result.examples for result in own),
-            "alarms": sum(len(result.alarms) for result in own),
-            "budgets": round(max(result.budgets for result in own), 2),
-        }
+def chunks_saved(loss: str) -> int:
+    """How many chunks the saved figures of a loss hold; none, if its sources have changed since."""
+    saved = figures().get(loss)
+    fresh = saved is not None and saved["source"] == deciding_source(CATALOG[loss])
+    return saved["examples"] // CHUNK if saved is not None and fresh else 0
+
+
+def save(chunks: Mapping[tuple[str, int], Sequence[Tried]]) -> None:
+    """Add chunks that are whole to the figures: of each loss those that follow what is saved."""
+    known = dict(figures())
+    for name in {loss for loss, _ in chunks}:
+        number = chunks_saved(name)
+        results: list[Tried] = []
+        while len(chunk := chunks.get((name, number), ())) == len(FORMS) * len(DTYPES):
+            results += chunk
+            number += 1
+        if results:
+            before = known[name] if chunks_saved(name) else {"alarms": 0, "budgets": 0.0}
+            largest = max(result.budgets for result in results)
+            known[name] = {
+                "examples": number * CHUNK,
+                "alarms": before["alarms"] + sum(len(result.alarms) for result in results),
+                "budgets": max(before["budgets"], round(largest, 2)),
+                "source": deciding_source(CATALOG[name]),
+            }
     ordered = {name: known[name] for name in CATALOG if name in known}
     FIGURES.write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
+    figures.cache_clear()
 
 
-def _table(known: dict[tuple[str, str, str], Tried], names: Sequence[str]) -> Table:
+def _table(results: Iterable[Tried], names: Sequence[str]) -> Table:
+    known: dict[tuple[str, str, str], Tried] = {}
+    for one in results:
+        key = one.loss, one.implementation, one.dtype
+        known[key] = known[key] + one if key in known else one
     table = Table("loss", "implementation", *DTYPES, "cases", box=None)
     for name in names:
         for form in FORMS:
@@ -130,30 +158,36 @@ def _table(known: dict[tuple[str, str, str], Tried], names: Sequence[str]) -> Ta
 
 def main(
     losses: Annotated[list[str] | None, typer.Argument(metavar="[LOSS]...", help="default: all")] = None,
-    examples: Annotated[int, typer.Option(min=1, help="generated cases for each dtype")] = 1000,
-    seed: Annotated[int, typer.Option(help="of the first cases; later ones count up")] = 0,
-    keep: Annotated[bool, typer.Option("--save", help="keep the figures that the pages show")] = False,
+    examples: Annotated[
+        int, typer.Option(min=1, help=f"cases for each dtype, rounded up to a multiple of {CHUNK}")
+    ] = 1000,
+    keep: Annotated[
+        bool, typer.Option("--save", help="go on from the figures that the pages show, and add to them")
+    ] = False,
 ) -> None:
     """Exit 1 if right code is called wrong; the table shows the largest errors, in budgets."""
     names = [find("loss", name, CATALOG).name for name in losses or CATALOG]
-    out, known, stopped = Console(), dict[tuple[str, str, str], Tried](), False
+    out, known, stopped = Console(), defaultdict[tuple[str, int], list[Tried]](list), False
+    numbers = range(math.ceil(examples / CHUNK))
+    first = {name: chunks_saved(name) if keep else 0 for name in names}
     try:
-        for results in all_tried(names, examples, seed):
-            for one in results:
-                key = one.loss, one.implementation, one.dtype
-                known[key] = known[key] + one if key in known else one
+        for loss, number, results in all_tried(
+            [(name, number) for number in numbers for name in names if number >= first[name]]
+        ):
+            known[loss, number] += results
     except KeyboardInterrupt:
         stopped = True
-    out.print(_table(known, names))
-    out.print(f"budgets used, of {BUDGETS:g}; seeds from {seed}; ! called wrong")
-    alarms = [alarm for result in known.values() for alarm in result.alarms]
+    results = [one for chunk in known.values() for one in chunk]
+    out.print(_table(results, names))
+    out.print(f"budgets used, of {BUDGETS:g}; ! called wrong")
+    alarms = [alarm for result in results for alarm in result.alarms]
     for alarm in alarms:
         out.print(alarm, markup=False, highlight=False, soft_wrap=True)
+    if keep:
+        save(known)
     if stopped:
         Console(stderr=True).print("interrupted; the same command goes on from here", style="yellow")
         raise typer.Exit(130)
-    if keep:
-        save(list(known.values()))
     raise typer.Exit(1 if alarms else 0)
 
 
