@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lossproof import CATALOG, cases, verify
+from lossproof.verification import first_fault
 
 DEFECTS = [(row.name, name) for row in CATALOG.values() for name in row.defects]
 
@@ -20,6 +21,9 @@ def test_defect_is_rejected(loss: str, defect: str, monkeypatch: pytest.MonkeyPa
     verdict = verify(wrong.function, loss, dtypes=["float64"], examples=60, laws=[wrong.breaks])
     assert verdict.outcome == "wrong"
     assert verdict.laws_broken == (wrong.breaks,)
+    (law,) = (law for law in CATALOG[loss].laws if law.__name__ == wrong.breaks)
+    for seed in (1, 2):
+        assert first_fault(wrong.function, CATALOG[loss], examples=100, seed=seed, laws=[law]), seed
     program = verdict.findings[0].snippet
     assert len(program.splitlines()) < 25
     with pytest.raises(AssertionError):
