@@ -64,6 +64,7 @@ _ROWS = (
         + general.SMOOTH_LAWS
         + general.CONSTANT_LAWS
         + classification.CROSS_ENTROPY_LAWS,
+        evaluations={"exp": 1},
         workloads=classification.CROSS_ENTROPY_WORKLOADS,
         bad_calls=classification.CROSS_ENTROPY_BAD_CALLS,
         curve=classification.CROSS_ENTROPY_CURVE,
@@ -99,6 +100,7 @@ _ROWS = (
         + general.SMOOTH_LAWS
         + general.CONSTANT_LAWS
         + classification.BINARY_CROSS_ENTROPY_LAWS,
+        evaluations={"exp": 1, "log": 1},
         workloads=classification.BINARY_CROSS_ENTROPY_WORKLOADS,
         bad_calls=classification.BINARY_CROSS_ENTROPY_BAD_CALLS,
         curve=classification.BINARY_CROSS_ENTROPY_CURVE,
@@ -130,6 +132,7 @@ _ROWS = (
         },
         defects={"mistaken_epsilon": Defect(published.log_loss_mistaken_epsilon, breaks="nonnegative")},
         laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + classification.LOG_LOSS_LAWS,
+        evaluations={"log": 1},
         workloads=classification.LOG_LOSS_WORKLOADS,
         bad_calls=classification.LOG_LOSS_BAD_CALLS,
         curve=classification.LOG_LOSS_CURVE,
@@ -164,6 +167,7 @@ _ROWS = (
         + general.SMOOTH_LAWS
         + general.CONSTANT_LAWS
         + classification.BALANCED_CROSS_ENTROPY_LAWS,
+        evaluations={"exp": 1, "log": 1},
         workloads=classification.BALANCED_CROSS_ENTROPY_WORKLOADS,
         bad_calls=classification.BALANCED_CROSS_ENTROPY_BAD_CALLS,
         curve=classification.BALANCED_CROSS_ENTROPY_CURVE,
@@ -203,6 +207,7 @@ _ROWS = (
         + general.SMOOTH_LAWS
         + general.CONSTANT_LAWS
         + classification.SOFTMAX_FOCAL_LAWS,
+        evaluations={"exp": 1},
         workloads=classification.SOFTMAX_FOCAL_WORKLOADS,
         bad_calls=classification.SOFTMAX_FOCAL_BAD_CALLS,
         curve=classification.SOFTMAX_FOCAL_CURVE,
@@ -242,6 +247,7 @@ _ROWS = (
         + general.SMOOTH_LAWS
         + general.CONSTANT_LAWS
         + classification.SIGMOID_FOCAL_LAWS,
+        evaluations={"exp": 1, "log": 1},
         workloads=classification.SIGMOID_FOCAL_WORKLOADS,
         bad_calls=classification.SIGMOID_FOCAL_BAD_CALLS,
         curve=classification.SIGMOID_FOCAL_CURVE,
@@ -382,6 +388,7 @@ _ROWS = (
         },
         # No second derivative: α, held constant, is none to the difference of two gradients.
         laws=general.LAWS + general.PAIR_LAWS + boxes.CIOU_LAWS,
+        evaluations={"atan": 0.25},
         workloads=boxes.PAIR_WORKLOADS,
         bad_calls=boxes.PAIR_BAD_CALLS,
         curve=boxes.PAIR_CURVE,
@@ -412,6 +419,7 @@ _ROWS = (
             ),
         },
         laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + overlap.DICE_LAWS,
+        evaluations={"exp": 1},
         workloads=overlap.DICE_WORKLOADS,
         bad_calls=overlap.SHARED_BAD_CALLS,
         curve=overlap.DICE_CURVE,
@@ -445,6 +453,7 @@ _ROWS = (
             )
         },
         laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + overlap.JACCARD_LAWS,
+        evaluations={"exp": 1},
         workloads=overlap.JACCARD_WORKLOADS,
         bad_calls=overlap.SHARED_BAD_CALLS,
         curve=overlap.JACCARD_CURVE,
@@ -478,6 +487,7 @@ _ROWS = (
             )
         },
         laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + overlap.TVERSKY_LAWS,
+        evaluations={"exp": 1},
         workloads=overlap.TVERSKY_WORKLOADS,
         bad_calls=overlap.TVERSKY_BAD_CALLS,
         curve=overlap.TVERSKY_CURVE,
@@ -513,6 +523,7 @@ _ROWS = (
             )
         },
         laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + overlap.FOCAL_TVERSKY_LAWS,
+        evaluations={"exp": 1},
         workloads=overlap.FOCAL_TVERSKY_WORKLOADS,
         bad_calls=overlap.FOCAL_TVERSKY_BAD_CALLS,
         curve=overlap.FOCAL_TVERSKY_CURVE,
@@ -544,6 +555,7 @@ _ROWS = (
             )
         },
         laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + overlap.LOG_COSH_DICE_LAWS,
+        evaluations={"exp": 1},
         workloads=overlap.LOG_COSH_DICE_WORKLOADS,
         bad_calls=overlap.SHARED_BAD_CALLS,
         curve=overlap.LOG_COSH_DICE_CURVE,
@@ -578,6 +590,7 @@ _ROWS = (
         + general.SMOOTH_LAWS
         + general.CONSTANT_LAWS
         + overlap.SENSITIVITY_SPECIFICITY_LAWS,
+        evaluations={"exp": 1},
         workloads=overlap.SENSITIVITY_SPECIFICITY_WORKLOADS,
         bad_calls=overlap.SENSITIVITY_SPECIFICITY_BAD_CALLS,
         curve=overlap.SENSITIVITY_SPECIFICITY_CURVE,
@@ -607,6 +620,7 @@ _ROWS = (
             )
         },
         laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + boundary.DISTANCE_DICE_LAWS,
+        evaluations={"exp": 0.5},
         workloads=boundary.DISTANCE_DICE_WORKLOADS,
         bad_calls=boundary.DISTANCE_DICE_BAD_CALLS,
         curve=boundary.DISTANCE_DICE_CURVE,
@@ -642,6 +656,7 @@ _ROWS = (
         + general.SMOOTH_LAWS
         + general.CONSTANT_LAWS
         + boundary.DISTANCE_WEIGHTED_CE_LAWS,
+        evaluations={"exp": 0.5},
         workloads=boundary.DISTANCE_WEIGHTED_CE_WORKLOADS,
         bad_calls=boundary.DISTANCE_WEIGHTED_CE_BAD_CALLS,
         curve=boundary.DISTANCE_WEIGHTED_CE_CURVE,
@@ -703,6 +718,7 @@ _ROWS = (
             )
         },
         laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + compound.BCE_DICE_LAWS,
+        evaluations={"exp": 1, "log": 1},
         workloads=compound.BCE_DICE_WORKLOADS,
         bad_calls=compound.BCE_DICE_BAD_CALLS,
         curve=compound.BCE_DICE_CURVE,
@@ -733,6 +749,7 @@ _ROWS = (
             "mistaken_one_sum": Defect(published.bce_log_dice_mistaken_one_sum, breaks="concatenation")
         },
         laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + compound.BCE_LOG_DICE_LAWS,
+        evaluations={"exp": 1, "log": 1},
         workloads=compound.BCE_LOG_DICE_WORKLOADS,
         bad_calls=compound.BCE_LOG_DICE_BAD_CALLS,
         curve=compound.BCE_LOG_DICE_CURVE,
@@ -764,6 +781,7 @@ _ROWS = (
             "mistaken_subtraction": Defect(published.combo_mistaken_subtraction, breaks="nonnegative")
         },
         laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + compound.COMBO_LAWS,
+        evaluations={"exp": 1, "log": 1},
         workloads=compound.COMBO_WORKLOADS,
         bad_calls=compound.COMBO_BAD_CALLS,
         curve=compound.COMBO_CURVE,
@@ -794,6 +812,7 @@ _ROWS = (
             "mistaken_power_of_zero": Defect(published.exp_log_mistaken_power_of_zero, breaks="finite")
         },
         laws=general.LAWS + general.SMOOTH_LAWS + general.CONSTANT_LAWS + compound.EXP_LOG_LAWS,
+        evaluations={"exp": 1},
         workloads=compound.EXP_LOG_WORKLOADS,
         bad_calls=compound.EXP_LOG_BAD_CALLS,
         curve=compound.EXP_LOG_CURVE,

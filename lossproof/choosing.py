@@ -12,6 +12,7 @@ import torch
 from lossproof import cache
 from lossproof.catalog import CATALOG
 from lossproof.chosen import SIZES, Chosen
+from lossproof.graphs import compiled_in
 from lossproof.lookup import dtype_name, find, require_device
 from lossproof.loss import Loss, Variant
 from lossproof.machine import environment, peak_bytes
@@ -25,6 +26,7 @@ from lossproof.measure import (
     Timing,
     copy_runner,
     estimate,
+    evaluation_runner,
     interleaved,
     median_interval,
     torch_threads,
@@ -41,7 +43,7 @@ CLOSE = 0.1
 """What is not surely slower than the fastest by this share is a finalist, and timed once more."""
 IMPOSSIBLE = 4.0
 """A time this many times below that of copying the least bytes is refused."""
-COPY = "copy"
+COPY, ARITHMETIC = "copy", "arithmetic"
 
 
 @dataclass
@@ -55,6 +57,7 @@ class Row:
         ulps: the largest error of an item, in units in the last place (of 1 at least).
         timings: by pass.
         peak_bytes: memory held at once by forward and backward, beside the inputs.
+        compiled: whether torch compiles it, or a part of it.
     """
 
     variant: str
@@ -64,6 +67,7 @@ class Row:
     ulps: float = math.nan
     timings: dict[str, Timing] = field(default_factory=dict)
     peak_bytes: int | None = None
+    compiled: bool = False
 
 
 @dataclass
@@ -75,6 +79,9 @@ class Choice:
         size: elements of the first argument.
         table: a row for each variant, the simplest first.
         limits: by pass, the timing of a copy that moves the least possible bytes.
+        arithmetic: by pass, the timing of the functions that can't but be evaluated; none if there are
+            none.
+        evaluated: which functions these are.
         winners: by pass, the variant to use.
         ties: by pass, the variants that can't be told from the fastest, the winner included.
         interrupted: whether Ctrl-C cut the rounds short.
@@ -90,9 +97,16 @@ class Choice:
     threads: int
     table: list[Row] = field(default_factory=list)
     limits: dict[str, Timing] = field(default_factory=dict)
+    arithmetic: dict[str, Timing] = field(default_factory=dict)
+    evaluated: list[str] = field(default_factory=list)
     winners: dict[str, str] = field(default_factory=dict)
     ties: dict[str, list[str]] = field(default_factory=dict)
     interrupted: bool = False
+
+    def limit(self, pass_name: str) -> float | None:
+        """Seconds that a pass takes at least: those of the copy, or of the arithmetic."""
+        timings = [each[pass_name] for each in (self.limits, self.arithmetic) if pass_name in each]
+        return max((timing.median for timing in timings), default=None)
 
     @property
     def variant(self) -> str | None:
@@ -249,9 +263,11 @@ def choose_for(
         workload.source,
         batch.size,
         threads,
+        evaluated=list(loss.evaluations),
     )
     for name, verdict in verdicts.items():
         choice.table.append(_row(name, verdict, choice.dtype))
+        choice.table[-1].compiled = bool(compiled_in(loss.variants[name]))
     _time(choice, loss, workload, batch, report)
     if not choice.interrupted:
         cache.store("choices", key, choice)
@@ -283,14 +299,23 @@ def _time(choice: Choice, loss: Loss, workload: Workload, batch: Batch, report: 
             for row in choice.table:
                 if row.variant in runners:
                     row.peak_bytes = peak_bytes(runners[row.variant], batch.device)
-        copying = copy_runner(batch.least_bytes(backward), batch.device)
-        _rounds(choice, pass_name, {**runners, COPY: copying}, report)
+        _rounds(choice, pass_name, {**runners, **_limits(choice, loss, batch, backward)}, report)
         if choice.interrupted:
             break
     else:
         _recheck_all(choice, loss, workload, batch, timed)
     for pass_name in PASSES:
         decide(choice, pass_name)
+
+
+def _limits(choice: Choice, loss: Loss, batch: Batch, backward: bool) -> Runners:
+    """What nothing can be faster than."""
+    limits = {COPY: copy_runner(batch.least_bytes(backward), batch.device)}
+    if loss.evaluations:
+        dtype = getattr(torch, choice.dtype)
+        how = (batch.size, dtype, batch.device, choice.threads)
+        limits[ARITHMETIC] = evaluation_runner(loss.evaluations, *how)
+    return limits
 
 
 def _rounds(choice: Choice, pass_name: str, runners: Runners, report: Report) -> None:
@@ -311,6 +336,8 @@ def _add(choice: Choice, pass_name: str, timings: Mapping[str, Timing]) -> None:
     """Put rounds after those that there are, and refuse what can't be true."""
     if COPY in timings:
         choice.limits[pass_name] = timings[COPY]
+    if ARITHMETIC in timings:
+        choice.arithmetic[pass_name] = timings[ARITHMETIC]
     for row in choice.table:
         if row.variant in timings:
             timing = row.timings.get(pass_name, Timing(())) + timings[row.variant]
@@ -400,5 +427,8 @@ def choice_from_plain(kept: dict[str, Any]) -> Choice:
         timings = {name: timing(value) for name, value in row["timings"].items()}
         numbers = {name: float(row[name]) for name in ("budgets", "ulps")}
         rows.append(Row(**{**row, **numbers, "timings": timings}))
-    limits = {name: timing(value) for name, value in kept["limits"].items()}
-    return Choice(**{**kept, "table": rows, "limits": limits})
+    limits = {
+        kind: {name: timing(value) for name, value in kept[kind].items()}
+        for kind in ("limits", "arithmetic")
+    }
+    return Choice(**{**kept, "table": rows, **limits})

@@ -58,6 +58,8 @@ class Loss:
             whose fields are the keyword arguments and whose repr is that call.
         differentiable: where a case's gradient is defined, entry by entry of the first argument or for
             all at once; elsewhere anything but NaN will do.
+        evaluations: how often a workload can't but evaluate these functions of torch for each element
+            of its first argument: {"exp": 1}. What does so less often is left out.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Loss:
     floor: Callable[[Case], float | Array] = lambda case: 1.0
     torch_options: Mapping[str, Callable[..., torch.nn.Module]] = field(default_factory=dict)
     differentiable: Callable[[Case], Array | bool] = lambda case: True
+    evaluations: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def implementations(self) -> dict[str, Variant]:

@@ -26,6 +26,8 @@ SECONDS_A_PASS = 8.0
 """Where the rounds would take longer than this, there are fewer of them."""
 SECONDS_A_ROUND = 0.01
 """How long a variant is repeated in one round, at least."""
+BLOCK = 2**14
+"""Numbers that fit into the nearest cache of a core."""
 SLOW = 2.0
 """A call that takes longer, in seconds, is not timed."""
 FIRST_ELEMENTS = 2048
@@ -140,6 +142,34 @@ def copy_runner(count: int, device: str) -> Callable[[], Any]:
     source = torch.ones(max(1, count // 2), dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     return lambda: target.copy_(source)
+
+
+def evaluation_runner(
+    evaluations: Mapping[str, float], size: int, dtype: torch.dtype, device: str, threads: int
+) -> Callable[[], Any]:
+    """A call that evaluates functions of torch as often as a loss of this many elements must.
+
+    On a CPU the numbers stay in the cache, so that arithmetic is all it takes. Half types count as
+    float32, in which losses compute.
+    """
+    kind = torch.float64 if dtype == torch.float64 else torch.float32
+    most = BLOCK * threads if device == "cpu" else size
+    parts: list[tuple[Callable[..., Any], torch.Tensor, torch.Tensor]] = []
+    for name, times in evaluations.items():
+        whole, rest = divmod(math.ceil(size * times), most)
+        for count in [most] * whole + [rest] * (rest > 0):
+            numbers = parts[-1][1:] if parts and parts[-1][1].numel() == count else None
+            source, target = numbers or (
+                torch.linspace(0.1, 0.9, count, dtype=kind, device=device),
+                torch.empty(count, dtype=kind, device=device),
+            )
+            parts.append((getattr(torch, name), source, target))
+
+    def run() -> None:
+        for function, source, target in parts:
+            function(source, out=target)
+
+    return run
 
 
 @contextmanager

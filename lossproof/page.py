@@ -28,7 +28,7 @@ from lossproof.report import (
     choice_cells,
     choice_notes,
     choice_title,
-    limit_cells,
+    limit_lines,
     verdict_cells,
 )
 from lossproof.verdict import Verdict
@@ -174,7 +174,7 @@ def _choice(choice: Choice, variants: Sequence[str]) -> dict[str, Any]:
         "choice": choice,
         "title": choice_title(choice),
         "rows": [(row.outcome, _marked(choice, choice_cells(choice, row))) for row in choice.table],
-        "limit": limit_cells(choice),
+        "limits": limit_lines(choice),
         "notes": choice_notes(choice),
         "plot": error_against_time(choice, variants),
         "frontiers": [(name, ", ".join(frontier(points_of(choice, name))) or "none") for name in PASSES],

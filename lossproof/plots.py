@@ -132,7 +132,7 @@ def _errors(
 
 
 def time_against_size(choices: Sequence[Choice], pass_name: str, variants: Sequence[str]) -> str:
-    """A line for each correct variant over the sizes of a loss, and one for the limit, a copy."""
+    """A line for each correct variant over the sizes of a loss, and one for the limit."""
     choices = sorted(choices, key=lambda choice: choice.size)
     times = [(choice, points_of(choice, pass_name)) for choice in choices]
     lines = [
@@ -140,7 +140,8 @@ def time_against_size(choices: Sequence[Choice], pass_name: str, variants: Seque
         for name in variants
     ]
     wins = [(c.size, at[c.winners[pass_name]][0]) for c, at in times if pass_name in c.winners]
-    limit = [(c.size, c.limits[pass_name].median) for c in choices if pass_name in c.limits]
+    limits = [(choice.size, choice.limit(pass_name)) for choice in choices]
+    limit = [(size, seconds) for size, seconds in limits if seconds is not None]
     lines += [(wins, RING), (limit, LIMIT)]
     low, high = _span([choice.size for choice in choices])
     least, most = _span([seconds for line, _ in lines for _, seconds in line])

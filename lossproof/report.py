@@ -130,7 +130,8 @@ def choice_report(choice: Choice) -> RenderableType:
         style = "bold" if variant == choice.variant else ""
         table.add_row(Text(variant, style), Text(outcome, STYLES[outcome]), *cells)
     table.add_section()
-    table.add_row(*limit_cells(choice))
+    for cells in limit_lines(choice):
+        table.add_row(*cells)
     heading = Text.assemble((choice.loss, "bold"), f" on {choice_title(choice)}")
     notes = [Text(f"  {note}") for note in choice_notes(choice)]
     stopped = [Text("  interrupted: fewer rounds than usual", "yellow")] if choice.interrupted else []
@@ -151,16 +152,23 @@ def choice_cells(choice: Choice, row: Row) -> list[str]:
     return [*cells, _bytes(row.peak_bytes)]
 
 
-def limit_cells(choice: Choice) -> list[str]:
-    """The last line of the table of a choice."""
-    limits = [_timing_text(choice.limits[p]) if p in choice.limits else "" for p in PASSES]
-    return ["limit (copy)", "", "", "", limits[0], "1.0", limits[1], "1.0", ""]
+def limit_lines(choice: Choice) -> list[list[str]]:
+    """The last lines of the table of a choice: what nothing is faster than."""
+    lines = [_limit_cells(choice, "copy", choice.limits)]
+    if choice.arithmetic:
+        lines.append(_limit_cells(choice, ", ".join(choice.evaluated), choice.arithmetic))
+    return lines
+
+
+def _limit_cells(choice: Choice, what: str, timings: Mapping[str, Timing]) -> list[str]:
+    cells = [cell for name in PASSES for cell in _over_limit(choice, timings.get(name), name)]
+    return [f"limit ({what})", "", "", "", *cells, ""]
 
 
 def choice_notes(choice: Choice) -> list[str]:
     """What is said under the table of a choice: why there is no time, and the decision of each pass."""
     notes = [f"{row.variant}: {row.note}" for row in choice.table if row.note]
-    return [*notes, *(_decision(choice, pass_name) for pass_name in PASSES)]
+    return [*notes, *(_decision(choice, pass_name) for pass_name in PASSES), *_small(choice)]
 
 
 def prediction_table(predictions: Sequence[Prediction]) -> RenderableType:
@@ -225,8 +233,9 @@ LEGEND = (
     f"budgets: the largest error against the float64 oracle, in error budgets (right: at most "
     f"{BUDGETS:.0f}). ULP: the largest error of an item, in spacings of the dtype at the value (at 1 "
     "where it is smaller). Times: median, with half the width of its 95 % interval. x limit: times "
-    "what this machine needs to copy the least possible bytes. memory: the most that forward and "
-    "backward hold beside the inputs."
+    "what this machine needs to copy the least possible bytes, or to evaluate the functions that "
+    "can't be avoided, if that is longer. memory: the most that forward and backward hold beside the "
+    "inputs."
 )
 
 
@@ -240,11 +249,33 @@ def _decision(choice: Choice, pass_name: str) -> str:
     return f"{pass_name}: {winner} (a tie with {others}; the simplest is preferred)"
 
 
+def _small(choice: Choice) -> list[str]:
+    """Where all compiled variants are slower than one that is not, in both passes: by how much."""
+    ratios: list[float] = []
+    for pass_name in PASSES:
+        timed = [row for row in choice.table if row.outcome == "correct" and pass_name in row.timings]
+        best: dict[bool, float] = {}
+        for row in timed:
+            median = row.timings[pass_name].median
+            best[row.compiled] = min(median, best.get(row.compiled, math.inf))
+        if len(best) == 2:
+            ratios.append(best[True] / best[False])
+    if len(ratios) < len(PASSES) or min(ratios) <= 1:
+        return []
+    times = " and ".join(f"{ratio:.1f}" for ratio in ratios)
+    return [f"compiled code takes {times} times as long here: a call of it costs more than it saves"]
+
+
 def _timing_cells(choice: Choice, row: Row, pass_name: str) -> list[str]:
-    timing = row.timings.get(pass_name)
-    if timing is None:
+    return _over_limit(choice, row.timings.get(pass_name), pass_name)
+
+
+def _over_limit(choice: Choice, timing: Timing | None, pass_name: str) -> list[str]:
+    """A time, and how many times the limit it is."""
+    limit = choice.limit(pass_name)
+    if timing is None or limit is None:
         return ["-", "-"]
-    share = timing.median / choice.limits[pass_name].median
+    share = timing.median / limit
     return [_timing_text(timing), f"{share:.1f}" if share < 100 else f"{share:,.0f}"]
 
 

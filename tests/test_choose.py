@@ -1,6 +1,7 @@
 """Choosing: only the correct are timed, a tie is a tie, and nothing is timed twice."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,15 +27,18 @@ from lossproof.inputs import load_workload
 from lossproof.loss import Loss
 from lossproof.measure import (
     BACKWARD,
+    BLOCK,
     FORWARD,
     LEAST_ROUNDS,
     Batch,
     Interrupted,
     Timing,
     copy_runner,
+    evaluation_runner,
     interleaved,
 )
 from lossproof.recheck import held_case, recheck
+from lossproof.report import choice_cells, choice_notes, limit_lines
 from lossproof.verdict import Verdict
 from lossproof.verdicts import silent
 from properties.case import Case, rounded
@@ -242,6 +246,54 @@ def test_least_bytes_are_inputs_and_learned_gradients() -> None:
     assert batch.least_bytes(backward=True) == 3 * 400
     source = copy_runner(800, "cpu")()
     assert source.numel() == 400
+
+
+def test_functions_are_evaluated_for_every_element(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In parts that fit into the cache, and half as often where half is asked for."""
+    counts = {"exp": 0, "log": 0}
+
+    def counting(name: str) -> Callable[..., Tensor]:
+        function = getattr(torch, name)
+
+        def count(numbers: Tensor, out: Tensor) -> Tensor:
+            counts[name] += numbers.numel()
+            assert numbers.numel() <= BLOCK
+            return function(numbers, out=out)
+
+        return count
+
+    for name in counts:
+        monkeypatch.setattr(torch, name, counting(name))
+    size = 3 * BLOCK + 10
+    evaluation_runner({"exp": 1, "log": 0.5}, size, torch.float32, "cpu", 1)()
+    assert counts == {"exp": size, "log": size // 2}
+
+
+def test_the_limit_is_what_takes_longer() -> None:
+    choice = _choice(fast=[1.0] * 8)
+    assert choice.limit(FORWARD) is None
+    choice.limits = {FORWARD: Timing((0.2,))}
+    assert choice.limit(FORWARD) == 0.2
+    choice.arithmetic, choice.evaluated = {FORWARD: Timing((0.5,))}, ["exp", "log"]
+    assert choice.limit(FORWARD) == 0.5
+    copy, arithmetic = limit_lines(choice)
+    assert (copy[0], copy[5]) == ("limit (copy)", "0.4")
+    assert (arithmetic[0], arithmetic[5]) == ("limit (exp, log)", "1.0")
+    assert choice_cells(choice, choice.table[0])[5] == "2.0"
+
+
+def test_compiled_code_that_does_not_pay_is_said_to() -> None:
+    choice = _choice(eager=[1.0] * 8, fused=[3.0] * 8)
+    eager, fused = choice.table
+    for row, factor in ((eager, 1.0), (fused, 2.0)):
+        row.timings[BACKWARD] = Timing(
+            tuple(factor * second for second in eager.timings[FORWARD].seconds)
+        )
+    assert not any("compiled" in note for note in choice_notes(choice))  # none is marked as compiled
+    fused.compiled = True
+    assert "compiled code takes 3.0 and 2.0 times as long here" in choice_notes(choice)[-1]
+    fused.timings[BACKWARD] = Timing((0.9,) * 8)
+    assert not any("compiled" in note for note in choice_notes(choice))
 
 
 def test_rows_that_no_item_picks_are_not_read() -> None:

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 import torch
-from sharing import compiled_in
 from torch._dynamo.eval_frame import _debug_get_cache_entry_list
 
 from impls.compiled import Compiled, graph_input, number
 from lossproof import CATALOG
 from lossproof.cases import generated, large
+from lossproof.graphs import compiled_in
 from lossproof.trial import TorchTrial
 
 pytestmark = pytest.mark.compiled

@@ -3,10 +3,10 @@
 from functools import cache
 
 import pytest
-from sharing import compiled_in
 
 from lossproof import CATALOG, verify
 from lossproof.cases import generated
+from lossproof.graphs import compiled_in
 from lossproof.trial import TorchTrial
 from lossproof.verdict import Verdict
 from properties.case import DTYPES

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sharing import compiled_in
 from torch import Tensor
 
 from impls.compiled import Compiled, number
 from lossproof import CATALOG, lowering
+from lossproof.graphs import compiled_in
 from lossproof.loss import Loss
 from lossproof.lowering import Traffic
 from lossproof.measure import BACKWARD, FORWARD
