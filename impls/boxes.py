@@ -301,7 +301,7 @@ def _box(columns: Sequence[Tensor]) -> box_columns.Box:
 
 
 def _columns(boxes: Tensor) -> list[Tensor]:
-    return [column.contiguous() for column in boxes.detach().unbind(-1)]
+    return [wide(column).contiguous() for column in boxes.detach().unbind(-1)]
 
 
 @dataclass(frozen=True)
@@ -317,11 +317,11 @@ class ClosedPairs:
         _check(boxes1, boxes2, reduction)
         if len(boxes1) < 2:
             return _at_once(self.items, boxes1, boxes2, reduction)
-        divisor, pair = divisor_of(reduction, len(boxes1)), (wide(boxes1), wide(boxes2))
+        divisor = divisor_of(reduction, len(boxes1))
         if torch.is_grad_enabled() and (boxes1.requires_grad or boxes2.requires_grad):
-            result: Tensor = _InOnePass.apply(self, *pair, divisor)
-            return result.to(boxes1.dtype)
-        return reduce(self.by_columns(*_columns(pair[0]), *_columns(pair[1])), divisor, boxes1.dtype)
+            result: Tensor = _InOnePass.apply(self, boxes1, boxes2, divisor)
+            return result
+        return reduce(self.by_columns(*_columns(boxes1), *_columns(boxes2)), divisor, boxes1.dtype)
 
 
 class _InOnePass(torch.autograd.Function):
@@ -330,9 +330,10 @@ class _InOnePass(torch.autograd.Function):
         ctx: Any, form: ClosedPairs, boxes1: Tensor, boxes2: Tensor, divisor: float | None
     ) -> Tensor:
         both: bool = ctx.needs_input_grad[2]
-        columns = (*_columns(boxes1), *_columns(boxes2))
         scale = number(1.0 if divisor is None else divisor)
+        columns = [*_columns(boxes1), *_columns(boxes2)]
         items, slopes = form.items_and_slopes(both, scale, *columns)
+        columns.clear()  # their memory serves the gradients
         gradients = [torch.stack(slopes[first : first + 4], -1) for first in range(0, len(slopes), 4)]
         ctx.save_for_backward(boxes1, boxes2, *gradients)
         ctx.form, ctx.divisor = form, divisor
@@ -343,11 +344,13 @@ class _InOnePass(torch.autograd.Function):
         boxes1, boxes2, *gradients = ctx.saved_tensors
         if torch.is_grad_enabled():  # the gradient is to be derived again
             pair = [boxes1, boxes2][: len(gradients)]
-            value = reduce(ctx.form.items(boxes1, boxes2), ctx.divisor, boxes1.dtype)
+            items = ctx.form.items(wide(boxes1), wide(boxes2))
+            value = reduce(items, ctx.divisor, boxes1.dtype)
             gradients = list(torch.autograd.grad(value, pair, flow, create_graph=True))
         elif not is_one(flow):
             gradients = [gradient * flow.unsqueeze(-1) for gradient in gradients]
-        return None, gradients[0], gradients[1] if len(gradients) > 1 else None, None
+        first, second = (*(gradient.to(boxes1.dtype) for gradient in gradients), None)[:2]
+        return None, first, second, None
 
 
 # Functions of their own for each loss, since torch counts graphs by a function's code
