@@ -7,13 +7,11 @@ repository, which say by a hash of which sources they are: while these stay, so 
 short runs make a long one.
 """
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +25,7 @@ from rich.table import Table
 from lossproof.cache import load, store
 from lossproof.catalog import CATALOG
 from lossproof.deciding import VARIANT, deciding_source
+from lossproof.figures import Figures, keep, read
 from lossproof.lookup import find
 from lossproof.reference import reference
 from lossproof.verification import SOUGHT_SHARE, verify
@@ -103,13 +102,9 @@ def all_tried(chunks: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int, lis
 # The figures that are shown
 
 
-@cache
-def figures() -> dict[str, dict[str, Any]]:
+def figures() -> Figures:
     """What was saved, by loss: cases of each dtype, alarms, and the largest error in budgets."""
-    if not FIGURES.exists():
-        return {}
-    known: dict[str, dict[str, Any]] = json.loads(FIGURES.read_text(encoding="utf-8"))
-    return known
+    return read(FIGURES)
 
 
 def chunks_saved(loss: str) -> int:
@@ -121,7 +116,7 @@ def chunks_saved(loss: str) -> int:
 
 def save(chunks: Mapping[tuple[str, int], Sequence[Tried]]) -> None:
     """Add chunks that are whole to the figures: of each loss those that follow what is saved."""
-    known = dict(figures())
+    new = {}
     for name in {loss for loss, _ in chunks}:
         number = chunks_saved(name)
         results: list[Tried] = []
@@ -129,17 +124,15 @@ def save(chunks: Mapping[tuple[str, int], Sequence[Tried]]) -> None:
             results += chunk
             number += 1
         if results:
-            before = known[name] if chunks_saved(name) else {"alarms": 0, "budgets": 0.0}
+            before = figures()[name] if chunks_saved(name) else {"alarms": 0, "budgets": 0.0}
             largest = max(result.budgets for result in results)
-            known[name] = {
+            new[name] = {
                 "examples": number * CHUNK,
                 "alarms": before["alarms"] + sum(len(result.alarms) for result in results),
                 "budgets": max(before["budgets"], round(largest, 2)),
                 "source": deciding_source(CATALOG[name]),
             }
-    ordered = {name: known[name] for name in CATALOG if name in known}
-    FIGURES.write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
-    figures.cache_clear()
+    keep(FIGURES, new)
 
 
 def _table(results: Iterable[Tried], names: Sequence[str]) -> Table:
@@ -161,7 +154,7 @@ def main(
     examples: Annotated[
         int, typer.Option(min=1, help=f"cases for each dtype, rounded up to a multiple of {CHUNK}")
     ] = 1000,
-    keep: Annotated[
+    saving: Annotated[
         bool, typer.Option("--save", help="go on from the figures that the pages show, and add to them")
     ] = False,
 ) -> None:
@@ -169,7 +162,7 @@ def main(
     names = [find("loss", name, CATALOG).name for name in losses or CATALOG]
     out, known, stopped = Console(), defaultdict[tuple[str, int], list[Tried]](list), False
     numbers = range(math.ceil(examples / CHUNK))
-    first = {name: chunks_saved(name) if keep else 0 for name in names}
+    first = {name: chunks_saved(name) if saving else 0 for name in names}
     try:
         for loss, number, results in all_tried(
             [(name, number) for number in numbers for name in names if number >= first[name]]
@@ -183,7 +176,7 @@ def main(
     alarms = [alarm for result in results for alarm in result.alarms]
     for alarm in alarms:
         out.print(alarm, markup=False, highlight=False, soft_wrap=True)
-    if keep:
+    if saving:
         save(known)
     if stopped:
         Console(stderr=True).print("interrupted; the same command goes on from here", style="yellow")

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lossproof import alarms, comparison
+from lossproof import alarms, comparison, power
 from lossproof.catalog import CATALOG
 from lossproof.curves import picture
 from lossproof.describe import arguments, sentence, signature
@@ -21,6 +21,7 @@ from lossproof.report import findings_text
 from lossproof.strength import figures, share
 from lossproof.verification import verify
 from properties import general
+from properties.case import DTYPES
 from properties.trial import BUDGETS
 
 ROOT = Path(__file__).parent.parent
@@ -62,6 +63,14 @@ the oracle itself, rounded once, on many more cases than a verification has. The
 {budgets:g} budgets allowed:
 
 {alarms}
+
+## Gradients that could be 0
+
+A law about gradients is worth what it would see. Of the gradient entries of the generated cases, a
+returned 0 passes for this share: those that are as small as what rounding may do, under an upstream
+gradient, in the sum and in the mean. `python -m lossproof.power` counts them.
+
+{power}
 
 ## Laws that losses share
 
@@ -174,6 +183,7 @@ def page(losses: Sequence[Loss]) -> str:
         contents=losses_table(losses),
         budgets=BUDGETS,
         alarms=alarms_table(losses),
+        power=power_table(losses),
         shared=_table(("law", "what it says", "only"), shared),
     )
     return "\n".join([head, *(section(loss) for loss in losses)])
@@ -187,6 +197,17 @@ def alarms_table(losses: Sequence[Loss]) -> str:
         for loss, f in known
     ]
     return _table(("loss", "cases of each dtype", "called wrong", "largest error, in budgets"), rows)
+
+
+def power_table(losses: Sequence[Loss]) -> str:
+    """Of how many gradient entries a returned 0 would pass."""
+    known = power.figures()
+    rows = [
+        (f"[`{loss.name}`](#{loss.name})", *(f"{known[loss.name][dtype]:.1%}" for dtype in DTYPES))
+        for loss in losses
+        if loss.name in known
+    ]
+    return _table(("loss", *DTYPES), rows)
 
 
 def section(loss: Loss) -> str:

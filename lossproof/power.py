@@ -1,21 +1,26 @@
 """How much the gradient law sees: ``python -m lossproof.power`` prints it for every loss and dtype."""
 
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from lossproof import tolerance
 from lossproof.cases import generated
 from lossproof.catalog import CATALOG
+from lossproof.figures import Figures, keep, read
 from lossproof.lookup import find
 from lossproof.loss import Loss
 from properties.case import DTYPES, Array, Case
 from properties.general import REDUCTIONS
 from properties.trial import BUDGETS
+
+FIGURES = Path(__file__).parent / "power.json"
 
 
 def zero_passes(
@@ -63,18 +68,33 @@ def _of_case(loss: Loss, case: Case, name: str, dtype: str, reductions: tuple[st
     return np.array([(passes & judged).sum(), judged.sum()])
 
 
+# The figures that are shown
+
+
+def figures() -> Figures:
+    """The share of each loss and dtype that was saved last."""
+    return read(FIGURES)
+
+
 def main(
     losses: Annotated[list[str] | None, typer.Argument(metavar="[LOSS]...", help="default: all")] = None,
     examples: Annotated[int, typer.Option(min=1, help="generated cases for each dtype")] = 200,
     seed: Annotated[int, typer.Option(help="of the generated cases")] = 0,
+    saving: Annotated[bool, typer.Option("--save", help="keep the figures that the pages show")] = False,
 ) -> None:
     """Show the share of gradient entries that could be 0 unnoticed, under all reductions together."""
     table = Table("loss", *DTYPES, box=SIMPLE_HEAD)
-    for name in losses or CATALOG:
-        loss = find("loss", name, CATALOG)
-        shares = (zero_passes(loss, dtype, examples, seed) for dtype in DTYPES)
-        table.add_row(loss.name, *(f"{share:.1%}" for share in shares))
-    Console().print(table)
+    new: Figures = {}
+    try:
+        chosen = [find("loss", name, CATALOG) for name in losses or CATALOG]
+        for loss in track(chosen, "looking at gradients", console=Console(stderr=True)):
+            shares = {dtype: zero_passes(loss, dtype, examples, seed) for dtype in DTYPES}
+            new[loss.name] = {dtype: round(share, 4) for dtype, share in shares.items()}
+            table.add_row(loss.name, *(f"{share:.1%}" for share in shares.values()))
+    finally:
+        Console().print(table)
+        if saving:
+            keep(FIGURES, new)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Strength: how many mutants of a variant the laws reject, and why those that are left may be."""
 
-import json
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -8,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from lossproof.catalog import CATALOG
+from lossproof.figures import Figures, keep, read
 from lossproof.mutants import Mutant
 
 TABLE = Path(__file__).parent / "equivalents.toml"
@@ -125,22 +124,15 @@ def false_claims(strengths: Iterable[Strength], table: Sequence[Equivalent]) -> 
 # The figures that are shown
 
 
-@cache
-def figures() -> dict[str, dict[str, int]]:
+def figures() -> Figures:
     """The figures of each loss that were saved last."""
-    if not FIGURES.exists():
-        return {}
-    losses: dict[str, dict[str, int]] = json.loads(FIGURES.read_text(encoding="utf-8"))
-    return losses
+    return read(FIGURES)
 
 
 def save(strengths: Iterable[Strength], examples: int, seed: int) -> None:
-    """Write the figures of these losses, and keep those of others, in the catalogue's order."""
-    known = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
+    """Write the figures of these losses, and keep those of others."""
     how = {"examples": examples, "seed": seed}
-    new = {**known, **{strength.loss: {**strength.figures, **how} for strength in strengths}}
-    ordered = {name: new[name] for name in CATALOG if name in new}
-    FIGURES.write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
+    keep(FIGURES, {strength.loss: {**strength.figures, **how} for strength in strengths})
 
 
 def share(figures: dict[str, int]) -> str:

@@ -1,7 +1,6 @@
 """Right code is never called wrong: not the oracle itself, rounded once."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,15 +51,13 @@ def test_what_was_tried_is_not_tried_again(small_chunks: None, monkeypatch: pyte
 
 
 @pytest.fixture
-def saved_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+def saved_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A file of figures, in which there is one of giou already."""
     file = tmp_path / "alarms.json"
     giou = {"examples": 500, "alarms": 0, "budgets": 1.0, "source": "another"}
     file.write_text(json.dumps({"giou": giou}), encoding="utf-8")
     monkeypatch.setattr(alarms, "FIGURES", file)
-    alarms.figures.cache_clear()
-    yield file
-    alarms.figures.cache_clear()
+    return file
 
 
 def chunk(loss: str, budgets: float, alarm: str = "") -> list[Tried]:
