@@ -7,7 +7,7 @@ by a NotImplementedError that names the option, which verification counts as ref
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from lossproof import tolerance
 from lossproof.anatomy import case_of, options_of, parameters
 from lossproof.catalog import CATALOG
+from lossproof.conventions import under
 from lossproof.lookup import find
 from lossproof.loss import Loss, Variant
 from lossproof.references import reference, resolve
@@ -26,7 +27,14 @@ from properties.case import Argument, Case, Workload
 BOXES = ("xyxy", "cxcywh", "xywh")
 RETURNS = ("loss", "similarity")
 REDUCES = ("none", "mean", "sum")
-_DEFAULTS = {"names": {}, "settings": {}, "returns": "loss", "boxes": "xyxy", "reduces": ""}
+_DEFAULTS = {
+    "names": {},
+    "settings": {},
+    "returns": "loss",
+    "boxes": "xyxy",
+    "reduces": "",
+    "conventions": (),
+}
 EXACT = (torch.float32, torch.float64)
 """Dtypes whose rounding of a centre is a rounding unit of what is judged."""
 
@@ -45,6 +53,7 @@ class Adapted:
         returns: "loss", or "similarity", of which the loss is 1 minus.
         boxes: how boxes are written: corners "xyxy", centre and size "cxcywh", corner and size "xywh".
         reduces: the only reduction that it does, where it can't be told: "none", "mean" or "sum".
+        conventions: those that the loss is under, which say what a mean that is made here divides by.
     """
 
     target: str | Callable[..., Any]
@@ -54,6 +63,7 @@ class Adapted:
     returns: str = "loss"
     boxes: str = "xyxy"
     reduces: str = ""
+    conventions: tuple[str, ...] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Without what was looked up, which another process looks up for itself."""
@@ -72,7 +82,7 @@ class Adapted:
 
     @cached_property
     def _row(self) -> Loss:
-        return CATALOG[self.loss]
+        return under(CATALOG[self.loss], self.conventions)
 
     @cached_property
     def _object(self) -> Any:
@@ -280,6 +290,7 @@ def adapt(
     returns: str = "loss",
     boxes: str = "xyxy",
     reduces: str = "",
+    conventions: Iterable[str] = (),
 ) -> Variant:
     """Give an implementation the signature of a loss; one that has it is returned as it is.
 
@@ -295,9 +306,10 @@ def adapt(
         boxes: "xyxy", "cxcywh" or "xywh".
         reduces: the only reduction that it does, "none", "mean" or "sum", where it takes no such
             argument. Items of a mean are one call each.
+        conventions: those that the loss is under; a mean that is made here divides as they say.
 
     Raises:
-        ValueError: an unknown loss, argument or choice, or a reference that leads nowhere.
+        ValueError: an unknown loss, argument, choice or convention, or a reference that leads nowhere.
 
     >>> import torch
     >>> def squares(output, wanted):
@@ -317,11 +329,20 @@ def adapt(
     if not callable(found):
         raise ValueError(f"implementation: expected something to call, got {type(found).__name__}")
     target = implementation if isinstance(implementation, str) else reference(found) or found
-    adapted = Adapted(target, row.name, dict(names or {}), dict(settings or {}), returns, boxes, reduces)
+    how = (
+        dict(names or {}),
+        dict(settings or {}),
+        returns,
+        boxes,
+        reduces,
+        under(row, conventions).under,
+    )
+    adapted = Adapted(target, row.name, *how)
     for name in settings or {}:
         if not adapted.knows(name):
             raise ValueError(f"settings: neither {adapted.name} nor {row.name} has an option {name}")
-    plain = all(getattr(adapted, name) == default for name, default in _DEFAULTS.items())
+    asked = {name: default for name, default in _DEFAULTS.items() if name != "conventions"}
+    plain = all(getattr(adapted, name) == default for name, default in asked.items())
     return found if plain and _has_signature(found, row) else adapted
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from lossproof import cache
 from lossproof.catalog import CATALOG
 from lossproof.chosen import SIZES, Chosen
+from lossproof.conventions import under
 from lossproof.graphs import compiled_in
 from lossproof.lookup import dtype_name, find, require_device
 from lossproof.loss import Loss, Variant
@@ -58,6 +59,7 @@ class Row:
         timings: by pass.
         peak_bytes: memory held at once by forward and backward, beside the inputs.
         compiled: whether torch compiles it, or a part of it.
+        under: the conventions of the verdict.
     """
 
     variant: str
@@ -68,6 +70,7 @@ class Row:
     timings: dict[str, Timing] = field(default_factory=dict)
     peak_bytes: int | None = None
     compiled: bool = False
+    under: tuple[str, ...] = ()
 
 
 @dataclass
@@ -243,7 +246,7 @@ def choose_for(
     key: dict[str, Any] = {
         **environment(device),
         "loss": loss.name,
-        "outcomes": {name: verdict.outcome for name, verdict in verdicts.items()},
+        "outcomes": {name: verdict.said for name, verdict in verdicts.items()},
         "functions": [known_by(loss.variants[name]) for name in verdicts],
         "dtype": dtype_name(dtype),
         "threads": threads,
@@ -279,7 +282,7 @@ def _row(name: str, verdict: Verdict, dtype: str) -> Row:
     if len(verdict.laws_broken) > 2:
         note += f" and {len(verdict.laws_broken) - 2} more"
     budgets, ulps = verdict.budgets.get(dtype, math.nan), verdict.ulps.get(dtype, math.nan)
-    return Row(name, verdict.outcome, note, budgets, ulps)
+    return Row(name, verdict.outcome, note, budgets, ulps, under=verdict.under)
 
 
 Runners = dict[str, Callable[[], Any]]
@@ -379,6 +382,7 @@ def _recheck(
 ) -> None:
     """Refuse a variant whose timed calls give something wrong."""
     (forward, _), (value, gradients) = (run() for run in runners)
+    batch = replace(batch, loss=under(loss, row.under))
     checked = recheck(loss.variants[row.variant], batch, [forward, value], gradients)
     row.budgets = max(row.budgets, checked.budgets)
     row.ulps = max(row.ulps, checked.ulps)
@@ -426,7 +430,7 @@ def choice_from_plain(kept: dict[str, Any]) -> Choice:
     for row in kept["table"]:
         timings = {name: timing(value) for name, value in row["timings"].items()}
         numbers = {name: float(row[name]) for name in ("budgets", "ulps")}
-        rows.append(Row(**{**row, **numbers, "timings": timings}))
+        rows.append(Row(**{**row, **numbers, "timings": timings, "under": tuple(row["under"])}))
     limits = {
         kind: {name: timing(value) for name, value in kept[kind].items()}
         for kind in ("limits", "arithmetic")

@@ -23,10 +23,11 @@ from lossproof.choosing import (
     default_workloads,
     workload_of_size,
 )
+from lossproof.conventions import under
 from lossproof.deciding import VARIANT
 from lossproof.inputs import load_workload
 from lossproof.lookup import find, require_device
-from lossproof.loss import Loss, Variant
+from lossproof.loss import Loss
 from lossproof.machine import environment
 from lossproof.mutant_trials import WrongVariant, measure
 from lossproof.mutants import Mutant, mutants_of
@@ -108,6 +109,15 @@ Reduces = Annotated[
         help="what it gives where it takes no reduction: none, mean or sum", rich_help_panel=OF_YOURS
     ),
 ]
+Conventions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--convention",
+        metavar="NAME",
+        help="a documented deviation that it may have: eps=1e-7 (docs/losses.md lists them)",
+        rich_help_panel=OF_YOURS,
+    ),
+]
 
 
 def main() -> None:
@@ -154,13 +164,14 @@ def verify(
     returns: Returns = "loss",
     boxes: Boxes = "xyxy",
     reduces: Reduces = "",
+    convention: Conventions = None,
 ) -> None:
     """Check every variant against the oracle and the laws; exit 1 if something is wrong.
 
     Without --variant the published defects are checked as well: each must be rejected. Each runs in a
     worker process: one that hangs, crashes or eats memory is an error, and the others go on. With --impl
     only these implementations of the loss are checked; what they have no option for is not supported,
-    which is no failure.
+    which is no failure. A --convention changes what is true of the loss, or what is judged.
     """
     limits = Limits(time_limit, memory_limit)
     if replays:
@@ -170,10 +181,10 @@ def verify(
         dtypes = [find("dtype", name, DTYPES).name for name in dtype or DTYPES]
         require_device(device)
         asked = _implementations(rows, variant)
+        _require_impl(impl, convention)
         if impl:
-            brought = _brought(losses, impl, names, settings, returns, boxes, reduces)
-            (row,) = (replace(row, variants=brought, defects={}) for row in rows)
-            asked = [(row, name) for name in brought]
+            brought = _brought(losses, impl, names, settings, returns, boxes, reduces, convention)
+            asked = [(brought, name) for name in brought.variants]
     out = report.console()
     options: dict[str, Any] = {"jobs": jobs, "limits": limits}
     verdicts, stopped = make_verdicts(asked, device, dtypes, examples, seed, **options)
@@ -186,7 +197,7 @@ def verify(
     if defects:
         out.print(report.verdict_table(defects, defects=expected))
     for key in wrong:
-        out.print(f"\n{key[0]} {key[1]}: {verdicts[key].outcome}", style="red")
+        out.print(f"\n{key[0]} {key[1]}: {verdicts[key].said}", style="red")
         out.print(report.findings_text(verdicts[key]), markup=False, highlight=False, soft_wrap=True)
     _write(json_file, {"environment": environment(device), "verdicts": _listed(verdicts)})
     if programs is not None:
@@ -217,6 +228,7 @@ def choose(
     returns: Returns = "loss",
     boxes: Boxes = "xyxy",
     reduces: Reduces = "",
+    convention: Conventions = None,
 ) -> None:
     """Verify every variant, time the correct ones, and name the fastest.
 
@@ -225,12 +237,14 @@ def choose(
     """
     with _usage():
         rows, work = _work(losses, device, dtype, size, inputs)
+        _require_impl(impl, convention)
+        asked = [(row, name) for row in rows for name in row.variants]
         if impl:
-            brought = _brought(losses, impl, names, settings, returns, boxes, reduces)
-            rows = [replace(row, variants={**row.variants, **brought}) for row in rows]
+            brought = _brought(losses, impl, names, settings, returns, boxes, reduces, convention)
+            asked += [(brought, name) for name in brought.variants]
+            rows = [replace(row, variants={**row.variants, **brought.variants}) for row in rows]
             work = [(row, workload) for row in rows for _, workload in work]
     out = report.console()
-    asked = [(row, name) for row in rows for name in row.variants]
     limits = Limits(time_limit, memory_limit)
     verdicts, stopped = make_verdicts(asked, device, [dtype], jobs=jobs, limits=limits)
     choices: list[Choice] = []
@@ -398,15 +412,24 @@ def _brought(
     returns: str,
     boxes: str,
     reduces: str,
-) -> dict[str, Variant]:
-    """Implementations of one loss by reference, with its signature."""
+    conventions: list[str] | None,
+) -> Loss:
+    """One loss, under the conventions, with implementations by reference as its variants."""
     if len(losses or []) != 1:
         raise ValueError("impl: expected the name of exactly one loss before --impl")
     assert losses is not None
+    row = under(find("loss", losses[0], CATALOG), conventions or ())
     how: dict[str, Any] = {"returns": returns, "boxes": boxes, "reduces": reduces}
+    how["conventions"] = row.under
     how["names"] = dict(_pair("map", part) for part in names.split(",") if part)
     how["settings"] = {name: _value(text) for name, text in (_pair("set", s) for s in settings or [])}
-    return {reference: adapt(reference, losses[0], **how) for reference in impl}
+    brought = {reference: adapt(reference, losses[0], **how) for reference in impl}
+    return replace(row, variants=brought, defects={})
+
+
+def _require_impl(impl: list[str] | None, conventions: list[str] | None) -> None:
+    if conventions and not impl:
+        raise ValueError("convention: expected --impl beside it; the catalogue's own forms have none")
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:
@@ -472,7 +495,7 @@ def _is_bad(key: tuple[str, str], verdict: Verdict, expected: bool) -> bool:
 
 
 def _listed(verdicts: dict[tuple[str, str], Verdict]) -> list[dict[str, Any]]:
-    return [{"variant": key[1], **plain(verdict)} for key, verdict in verdicts.items()]
+    return [{"variant": key[1], "said": v.said, **plain(v)} for key, v in verdicts.items()]
 
 
 def _write(file: Path | None, content: dict[str, Any]) -> None:

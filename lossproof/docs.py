@@ -1,8 +1,8 @@
 """The pages that are made from the catalogue: ``python -m lossproof.docs [--check]``.
 
-It writes docs/losses.md, a picture for each loss, and what the README shows of them between its
-markers. Nothing in them is typed twice: formulas, conventions and laws come from the catalogue and
-the docstrings, pictures from the oracles.
+It writes docs/losses.md, a picture for each loss, and what the README shows of them
+between its markers. Nothing in them is typed twice: formulas, conventions and laws come from the
+catalogue and the docstrings, pictures from the oracles.
 """
 
 import re
@@ -14,6 +14,7 @@ import typer
 
 from lossproof import alarms, comparison, power
 from lossproof.catalog import CATALOG
+from lossproof.conventions import Convention, accepted
 from lossproof.curves import picture
 from lossproof.describe import arguments, sentence, signature
 from lossproof.loss import Loss
@@ -47,6 +48,14 @@ default), `"sum"` or `"none"`, which gives the items; the mean divides by their 
 otherwise. In the pictures, the gradient is the slope of what is drawn beside it.
 
 {contents}
+
+## Conventions
+
+An epsilon in a denominator, another mean, or masks that count for nothing are no defects. Each loss
+lists the conventions that it accepts: `lossproof verify LOSS --impl mine:loss --convention NAME`, or
+`lossproof.verify(..., conventions=[NAME])`. Under a convention another formula is true, or some cases
+are not judged; the laws that it contradicts are left out, and all others hold. The list is finite: what
+isn't in it is no convention.
 
 ## Mutants
 
@@ -82,7 +91,11 @@ def files(root: Path, losses: Mapping[str, Loss]) -> dict[Path, str]:
     """What every made file should contain, by its path under the root."""
     pictures = {PICTURES / f"{name}.svg": picture(loss) for name, loss in losses.items()}
     rows = list(losses.values())
-    return {PAGE: page(rows), README: readme(_text(root / README), rows), **pictures}
+    return {
+        PAGE: page(rows),
+        README: readme(_text(root / README), rows),
+        **pictures,
+    }
 
 
 def stale(root: Path, wanted: Mapping[Path, str]) -> list[Path]:
@@ -226,6 +239,10 @@ def section(loss: Loss) -> str:
             ("argument", "what it is", "gradient"),
             [(f"`{n}`", _text_of(text), "yes" if flows else "") for n, text, flows in arguments(loss)],
         ),
+        _table(
+            ("convention", "what is true or judged under it", "laws that it leaves out"),
+            [(f"`{c.name}`", _text_of(c.statement), _left_out(c, loss)) for c in accepted(loss.name)],
+        ),
         _table(("law", "what it says"), [(f"`{law.__name__}`", _sentence(law)) for law in named]),
         _shared_laws(missing, also),
         _table(("variant", "how"), [(name, _sentence(f)) for name, f in loss.variants.items()]),
@@ -243,6 +260,15 @@ def _shared_laws(missing: list[str], also: list[str]) -> str:
     but = f" but {_listed(missing)}" if missing else ""
     more = f", and {_listed(also)}" if also else ""
     return f"Also all [laws that losses share](#laws-that-losses-share) without condition{but}{more}."
+
+
+def _left_out(convention: Convention, loss: Loss) -> str:
+    """The loss's laws that a convention contradicts, each with the reason."""
+    reasons: dict[str, list[str]] = {}
+    for law in loss.laws:
+        if law.__name__ in convention.contradicts:
+            reasons.setdefault(convention.contradicts[law.__name__], []).append(law.__name__)
+    return "; ".join(f"{_listed(names)}: {_text_of(reason)}" for reason, names in reasons.items())
 
 
 def _listed(names: list[str]) -> str:

@@ -60,6 +60,7 @@ class Loss:
             all at once; elsewhere anything but NaN will do.
         evaluations: how often a workload can't but evaluate these functions of torch for each element
             of its first argument: {"exp": 1}. What does so less often is left out.
+        under: the conventions that changed this row (:mod:`lossproof.conventions`).
     """
 
     name: str
@@ -84,6 +85,7 @@ class Loss:
     torch_options: Mapping[str, Callable[..., torch.nn.Module]] = field(default_factory=dict)
     differentiable: Callable[[Case], Array | bool] = lambda case: True
     evaluations: Mapping[str, float] = field(default_factory=dict)
+    under: tuple[str, ...] = ()
 
     @property
     def implementations(self) -> dict[str, Variant]:

@@ -115,12 +115,14 @@ def _chapter(chapter: Chapter, variants: Sequence[str]) -> dict[str, Any]:
     refused = {row.variant for choice in choices for row in choice.table if row.outcome == "refused"}
     forms = []
     for name, verdict in verdicts.items():
-        outcome, budgets, _ = verdict_cells(verdict, name in loss.defects)
+        text, budgets, _ = verdict_cells(verdict, name in loss.defects)
+        outcome = "refused" if name in refused else text.partition(" under:")[0]
         forms.append(
             {
                 "name": name,
                 "what": sentence(loss.implementations[name]),
-                "outcome": "refused" if name in refused else outcome,
+                "outcome": outcome,
+                "said": outcome if name in refused else text,
                 "budgets": budgets,
                 "findings": verdict.findings,
             }

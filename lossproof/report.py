@@ -14,7 +14,7 @@ from lossproof.loss import Loss
 from lossproof.measure import BACKWARD, FORWARD, PASSES, Timing
 from lossproof.predict import Prediction
 from lossproof.strength import GOAL, Strength, figures, share
-from lossproof.verdict import Verdict
+from lossproof.verdict import Verdict, said
 from properties.general import BATCH_LAWS
 from properties.trial import BUDGETS
 
@@ -90,17 +90,22 @@ def verdict_table(verdicts: Mapping[tuple[str, str], Verdict], defects: bool) ->
     for (loss, variant), verdict in verdicts.items():
         outcome, *cells = verdict_cells(verdict, defects)
         cells += [_not_supported(verdict)] if refusing else []
-        table.add_row(loss, variant, Text(outcome, STYLES[outcome]), *cells)
+        table.add_row(loss, variant, Text(outcome, _style(outcome)), *cells)
     return table
 
 
 def verdict_cells(verdict: Verdict, defect: bool) -> list[str]:
     """What verdict tables say of one implementation; a defect must be rejected."""
-    outcome: str = verdict.outcome
+    outcome = verdict.said
     if defect:
-        outcome = "rejected" if outcome in ("wrong", "error") else "NOT REJECTED"
+        outcome = "rejected" if verdict.outcome in ("wrong", "error") else "NOT REJECTED"
     used = ", ".join(f"{_budgets(b)} {_short(dtype)}" for dtype, b in verdict.budgets.items())
     return [outcome, used, ", ".join(verdict.laws_broken)]
+
+
+def _style(outcome: str) -> str:
+    """Of an outcome, whatever conventions it is under."""
+    return STYLES[outcome.partition(" under:")[0]]
 
 
 def _not_supported(verdict: Verdict) -> str:
@@ -128,7 +133,7 @@ def choice_report(choice: Choice) -> RenderableType:
     for row in choice.table:
         variant, outcome, *cells = choice_cells(choice, row)
         style = "bold" if variant == choice.variant else ""
-        table.add_row(Text(variant, style), Text(outcome, STYLES[outcome]), *cells)
+        table.add_row(Text(variant, style), Text(outcome, _style(outcome)), *cells)
     table.add_section()
     for cells in limit_lines(choice):
         table.add_row(*cells)
@@ -146,7 +151,7 @@ def choice_title(choice: Choice) -> str:
 
 def choice_cells(choice: Choice, row: Row) -> list[str]:
     """What the table of a choice says of one variant."""
-    cells = [row.variant, row.outcome, _budgets(row.budgets), _number(row.ulps)]
+    cells = [row.variant, said(row.outcome, row.under), _budgets(row.budgets), _number(row.ulps)]
     for pass_name in PASSES:
         cells += _timing_cells(choice, row, pass_name)
     return [*cells, _bytes(row.peak_bytes)]

@@ -1,5 +1,6 @@
 """Verdicts and findings: what verification says of an implementation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,6 +19,15 @@ MISCONDUCT = ("leaves_no_trace", SURVIVES)
 def _array(kept: Any) -> Array | None:
     """Numbers as the cache holds them: nested lists, infinities as words."""
     return None if kept is None else np.asarray(kept, dtype=object).astype(np.float64)
+
+
+def said(outcome: str, conventions: Sequence[str]) -> str:
+    """An outcome in words.
+
+    >>> said("correct", ["eps=1e-7"])
+    'correct under: eps=1e-7'
+    """
+    return f"{outcome} under: {', '.join(conventions)}" if conventions else outcome
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,7 @@ class Verdict:
         unsupported: dtypes that the implementation says it does not do, by a NotImplementedError.
         refused: what else it says it does not do: the message, and of how many cases.
         examples, seed: how the cases were made.
+        under: the conventions that it was asked under.
     """
 
     loss: str
@@ -86,6 +97,12 @@ class Verdict:
     refused: dict[str, int] = field(default_factory=dict)
     examples: int = 0
     seed: int = 0
+    under: tuple[str, ...] = ()
+
+    @property
+    def said(self) -> str:
+        """The outcome, with its conventions: "correct under: eps=1e-7"."""
+        return said(self.outcome, self.under)
 
     @property
     def laws_broken(self) -> tuple[str, ...]:
@@ -95,7 +112,7 @@ class Verdict:
         """Raise an ``AssertionError`` that shows every finding, unless the outcome is correct."""
         if self.outcome == "correct":
             return
-        lines = [f"{self.loss}: {self.outcome}, {len(self.findings)} laws broken"]
+        lines = [f"{self.loss}: {self.said}, {len(self.findings)} laws broken"]
         for finding in self.findings:
             lines += ["", f"{finding}", f"  law: {finding.statement}", finding.snippet]
         raise AssertionError("\n".join(lines))
@@ -108,5 +125,5 @@ class Verdict:
             name: {dtype: float(value) for dtype, value in kept[name].items()}
             for name in ("budgets", "ulps")
         }
-        unsupported = tuple(kept["unsupported"])
-        return cls(**{**kept, **numbers, "findings": findings, "unsupported": unsupported})
+        tuples = {name: tuple(kept[name]) for name in ("unsupported", "under")}
+        return cls(**{**kept, **numbers, **tuples, "findings": findings})

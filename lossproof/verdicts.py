@@ -15,7 +15,7 @@ from lossproof.loss import Loss, Variant
 from lossproof.machine import environment
 from lossproof.references import reference
 from lossproof.verdict import SURVIVES, Verdict
-from lossproof.verification import verify
+from lossproof.verifying import verify
 from lossproof.workers import Job, Limits, Report
 
 Key = tuple[str, str]
@@ -44,7 +44,8 @@ def verdicts_on(
     ended is not kept: it may go otherwise next time.
 
     Args:
-        asked: rows of the catalogue, each with the name of one of its variants or defects.
+        asked: rows of the catalogue, perhaps under conventions, each with the name of one of its
+            variants or defects.
         jobs: worker processes at once; default: one for each core.
     """
     unknown: list[Job] = []
@@ -55,6 +56,7 @@ def verdicts_on(
             **environment(device),
             "loss": loss.name,
             "variant": variant,
+            "conventions": list(loss.under),
             "dtypes": list(dtypes),
             "examples": examples,
             "seed": seed,
@@ -68,7 +70,8 @@ def verdicts_on(
             here.append((loss, variant))
         else:
             names = tuple(dtypes)
-            unknown.append(Job(loss.name, variant, function, device, names, examples, seed))
+            job = Job(loss.name, variant, function, device, names, examples, seed, loss.under)
+            unknown.append(job)
     for loss, variant in here:
         verdict = _in_this_process(loss, variant, device, dtypes, examples, seed, report)
         cache.store("verdicts", keys[loss.name, variant], verdict)

@@ -34,7 +34,7 @@ from lossproof.references import resolve
 from lossproof.snippet import program
 from lossproof.trial import Died, TorchTrial
 from lossproof.verdict import SURVIVES, Finding, Verdict
-from lossproof.verification import verify
+from lossproof.verifying import verify
 
 POLL_SECONDS = 0.05
 GIB = 2**30
@@ -74,6 +74,7 @@ class Job:
     dtypes: tuple[str, ...]
     examples: int
     seed: int
+    conventions: tuple[str, ...] = ()
 
 
 def _function(job: Job) -> Variant:
@@ -218,7 +219,8 @@ class _Worker:
         finding = Finding(
             SURVIVES, STATEMENT, reason, dtype, inputs, None, None, float("inf"), code, raised=True
         )
-        return Verdict(job.loss, job.device, "error", (finding,), examples=job.examples, seed=job.seed)
+        how = (job.examples, job.seed, job.conventions)
+        return Verdict(job.loss, job.device, "error", (finding,), {}, {}, {}, (), {}, *how)
 
     def stop(self) -> None:
         """End the process, and what it started, whatever it does."""
@@ -297,6 +299,7 @@ def _work(job: Job) -> Any:
     return verify(
         _function(job),
         job.loss,
+        conventions=job.conventions,
         device=job.device,
         dtypes=job.dtypes,
         examples=job.examples,
