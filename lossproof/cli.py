@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lossproof import report
+from lossproof import findings, findings_page, report
 from lossproof.adapting import adapt
 from lossproof.cache import plain
 from lossproof.catalog import CATALOG
@@ -158,6 +158,12 @@ def verify(
     replays: Annotated[
         list[Path] | None, typer.Option("--replay", help="only run this program of a finding again")
     ] = None,
+    peers: Annotated[
+        bool, typer.Option("--peers", help="instead of the variants, other libraries' losses")
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option("--save", help="with --peers: keep what ran, which docs/findings.md shows")
+    ] = False,
     impl: Impl = None,
     names: Map = "",
     settings: Set = None,
@@ -171,9 +177,13 @@ def verify(
     Without --variant the published defects are checked as well: each must be rejected. Each runs in a
     worker process: one that hangs, crashes or eats memory is an error, and the others go on. With --impl
     only these implementations of the loss are checked; what they have no option for is not supported,
-    which is no failure. A --convention changes what is true of the loss, or what is judged.
+    which is no failure. A --convention changes what is true of the loss, or what is judged. With --peers
+    other libraries' losses are checked on float32 and float64, and again under the conventions that
+    these document.
     """
     limits = Limits(time_limit, memory_limit)
+    if peers:
+        _verify_peers(losses, jobs, limits, json_file, keep)
     if replays:
         _replay(replays, limits)
     with _usage():
@@ -402,6 +412,40 @@ def strength(
         save(strengths, examples, seed)
     weak = any(strength.score < GOAL for strength in strengths)
     raise typer.Exit(WRONG if weak or claims else 0)
+
+
+def _verify_peers(
+    losses: list[str] | None, jobs: int | None, limits: Limits, json_file: Path | None, keep: bool
+) -> None:
+    """Other libraries' losses, all or those named; exit 1 if one is wrong."""
+    with _usage():
+        chosen = [row.name for row in _losses(losses)]
+
+    def make(asked: list[tuple[Loss, str]]) -> tuple[dict[tuple[str, str], Verdict], bool]:
+        numbers = (findings.EXAMPLES, findings.SEED)
+        dtypes = list(findings.DTYPES)
+        return make_verdicts(asked, "cpu", dtypes, *numbers, jobs=jobs, limits=limits)
+
+    judged, absent, stopped = findings.judge(chosen, make)
+    out = report.console()
+    out.print(findings_page.peers_table(judged))
+    for reason in absent.values():
+        out.print(f"absent: {reason}", markup=False, highlight=False, soft_wrap=True)
+    _write(json_file, {"environment": environment("cpu"), "peers": judged, "absent": absent})
+    if keep:
+        kept = findings.read()
+        kept.add(judged)
+        kept.absent = {name: reason for name, reason in absent.items()}
+        kept.made_with = {name: environment("cpu")[name] for name in ("python", "torch")}
+        here = [entry for entry in findings.confirmed() if entry.library not in absent]
+        kept.programs = findings.run_programs(here, limits)
+        findings.write(kept)
+        for fault in findings.faults(kept, findings.confirmed()):
+            errors.print(f"confirmed.toml: {fault}", style="red", markup=False, soft_wrap=True)
+    if stopped:
+        errors.print("interrupted: what was done is shown and kept", style="yellow")
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(WRONG if any(peer.outcome in findings.WRONG for peer in judged) else 0)
 
 
 def _brought(

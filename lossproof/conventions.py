@@ -111,6 +111,14 @@ def _unsquared(loss: Loss, case: Case) -> Case:
     return case.changed(squared=False) if "squared" in case.values else case
 
 
+SHORT = 1e-10
+
+
+def _has_directions(loss: Loss, case: Case) -> bool:
+    lengths = [np.linalg.norm(case[name], axis=1) for name in ("features", "weight")]
+    return all(bool((length > SHORT).all()) for length in lengths)
+
+
 def _has_mean(loss: Loss, case: Case) -> bool:
     return divisor_of(loss, case) > 0
 
@@ -230,6 +238,15 @@ CONVENTIONS: tuple[Convention, ...] = (
             "symmetric_with_weights": "an empty target is no empty prediction",
         },
         term="absent_is_zero",
+    ),
+    Convention(
+        "vectors",
+        "long",
+        ("arcface",),
+        "Features and class vectors are longer than 1e-10; shorter ones, which are divided by no less "
+        "than an ε, are not judged.",
+        contradicts={"length_does_not_matter": "it does below the ε"},
+        judged=_has_directions,
     ),
     Convention(
         "mean",

@@ -1,8 +1,8 @@
 """The pages that are made from the catalogue: ``python -m lossproof.docs [--check]``.
 
-It writes docs/losses.md, a picture for each loss, and what the README shows of them
+It writes docs/losses.md, docs/findings.md, a picture for each loss, and what the README shows of them
 between its markers. Nothing in them is typed twice: formulas, conventions and laws come from the
-catalogue and the docstrings, pictures from the oracles.
+catalogue and the docstrings, pictures from the oracles, findings in other libraries from what ran.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lossproof import alarms, comparison, power
+from lossproof import alarms, comparison, findings, findings_page, power
 from lossproof.catalog import CATALOG
 from lossproof.conventions import Convention, accepted
 from lossproof.curves import picture
@@ -28,6 +28,7 @@ from properties.trial import BUDGETS
 ROOT = Path(__file__).parent.parent
 PAGE = Path("docs/losses.md")
 PICTURES = Path("docs/curves")
+FINDINGS = Path("docs/findings.md")
 README = Path("README.md")
 SOME_LAWS = (*general.PAIR_LAWS, *general.CONSTANT_LAWS, *general.SMOOTH_LAWS)
 SHARED_LAWS = (*general.LAWS, *general.BATCH_LAWS, *SOME_LAWS)
@@ -93,6 +94,7 @@ def files(root: Path, losses: Mapping[str, Loss]) -> dict[Path, str]:
     rows = list(losses.values())
     return {
         PAGE: page(rows),
+        FINDINGS: findings_of_peers(),
         README: readme(_text(root / README), rows),
         **pictures,
     }
@@ -117,6 +119,12 @@ def write(root: Path, wanted: Mapping[Path, str]) -> None:
             (root / path).write_bytes(wanted[path].encode())
         else:
             (root / path).unlink()
+
+
+def findings_of_peers() -> str:
+    """All of docs/findings.md."""
+    kept = findings.read()
+    return findings_page.page(kept, findings.confirmed(), findings.DTYPES, findings.EXAMPLES)
 
 
 # The README

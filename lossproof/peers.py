@@ -8,6 +8,7 @@ import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
@@ -88,6 +89,55 @@ PEERS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """By library and loss, the function; a library is called as it is imported."""
+
+
+@dataclass(frozen=True)
+class Documented:
+    """The conventions that a library's form of a loss has, and where the library says so."""
+
+    conventions: tuple[str, ...]
+    where: str
+
+
+_SMALL = "docstring, eps: a small number to prevent division by zero"
+_BY_DIFFERENCE = Documented(
+    ("intersection=difference", "absent=0"),
+    "source: the papers on soft labels that soft_tversky_score names, the comment on empty masks",
+)
+CONVENTIONS: Mapping[tuple[str, str], Documented] = {
+    ("torch", "cross_entropy"): Documented(
+        ("empty=nan",), "documentation: the mean is Σ l / Σ w, which is 0/0 where nothing is kept"
+    ),
+    ("torchvision", "giou"): Documented(("eps=1e-7",), _SMALL),
+    ("torchvision", "diou"): Documented(("eps=1e-7",), _SMALL),
+    ("torchvision", "ciou"): Documented(
+        ("eps=1e-7", "boxes=extended"), f"{_SMALL}; boxes have x1 < x2 and y1 < y2"
+    ),
+    ("fvcore", "giou"): Documented(("eps=1e-7",), _SMALL),
+    ("kornia", "sigmoid_focal"): Documented(
+        ("target=two-terms",), "docstring, Convention: a fractional target weights the two terms"
+    ),
+    ("monai", "giou"): Documented(
+        ("eps=1.1920928955078125e-07",), "source: box_pair_giou adds torch.finfo(torch.float32).eps"
+    ),
+    ("monai", "sigmoid_focal"): Documented(
+        ("target=hard",), "docstring of sigmoid_focal_loss: pt = p if label is 1 or 1 - p if label is 0"
+    ),
+    ("segmentation_models_pytorch", "sigmoid_focal"): Documented(
+        ("target=hard",), "docstring of focal_loss_with_logits: binary focal loss"
+    ),
+    ("segmentation_models_pytorch", "dice"): _BY_DIFFERENCE,
+    ("segmentation_models_pytorch", "jaccard"): _BY_DIFFERENCE,
+    ("segmentation_models_pytorch", "tversky"): _BY_DIFFERENCE,
+    ("pytorch_metric_learning", "arcface"): Documented(
+        ("vectors=long",), "documentation of torch.nn.functional.normalize: x / max(|x|, 1e-12)"
+    ),
+    ("ultralytics", "iou"): Documented(("eps=1e-7",), _SMALL),
+    ("ultralytics", "giou"): Documented(("eps=1e-7",), _SMALL),
+    ("ultralytics", "diou"): Documented(("eps=1e-7",), _SMALL),
+    ("ultralytics", "ciou"): Documented(("eps=1e-7",), _SMALL),
+}
+"""By library and loss, what is no defect there; an epsilon counts where only the source has it."""
 
 NEEDS_TORCHVISION = ("torchvision", "segmentation_models_pytorch", "timm", "ultralytics")
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from impls.arguments import reduce_all
 from impls.classification import cross_entropy_vectorized, softmax_focal_vectorized
+from impls.embedding import arcface_vectorized
 from impls.overlap import dice_vectorized
 from lossproof import CATALOG, adapt, cli, docs, verify
 from lossproof.cases import generated
@@ -123,6 +124,15 @@ def focal_of_two_terms(
     return reduce_all(items, reduction, logits)
 
 
+def arcface_of_long_vectors(
+    features: Tensor, label: Tensor, weight: Tensor, *, reduction: str = "mean", **options: Any
+) -> Tensor:
+    """NaN where a vector has no direction."""
+    result = arcface_vectorized(features, label, weight, reduction=reduction, **options)
+    shortest = min((v.detach().norm(dim=1).min() for v in (features, weight) if len(v)), default=1)
+    return result if shortest > 1e-10 else result * torch.nan
+
+
 def cross_entropy_over_all(*tensors: Tensor, reduction: str = "mean", **options: Any) -> Tensor:
     if reduction != "mean":
         return cross_entropy_vectorized(*tensors, reduction=reduction, **options)
@@ -150,6 +160,7 @@ FORMS: dict[str, tuple[str, Variant]] = {
     "target=two-terms": ("sigmoid_focal", focal_of_two_terms),
     "intersection=difference": ("jaccard", jaccard_by_difference),
     "absent=0": ("dice", dice_of_the_present),
+    "vectors=long": ("arcface", arcface_of_long_vectors),
     "mean=all-items": ("cross_entropy", cross_entropy_over_all),
     "mean=kept-items": ("cross_entropy", cross_entropy_over_kept),
     "empty=nan": ("softmax_focal", focal_that_is_nan_for_nothing),

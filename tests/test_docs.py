@@ -75,7 +75,13 @@ def test_the_command_writes_what_is_stale_and_names_it(
     (tmp_path / docs.PICTURES).mkdir(parents=True)
     gone = tmp_path / docs.PICTURES / "gone.svg"
     gone.write_text("<svg/>", encoding="utf-8")
-    files = ["docs/losses.md", "README.md", "docs/curves/mse.svg", "docs/curves/gone.svg"]
+    files = [
+        "docs/losses.md",
+        "docs/findings.md",
+        "README.md",
+        "docs/curves/mse.svg",
+        "docs/curves/gone.svg",
+    ]
 
     checked = _make(tmp_path, "--check")
     assert checked.exit_code == 1

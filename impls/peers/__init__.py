@@ -3,10 +3,10 @@
 A file for each library imports it, so that only who asks for a peer needs its library, and has a
 function for each loss of the catalogue that the library has, named like the loss. An adapter translates
 what can be translated exactly: the order and names of arguments, 1 minus a similarity, what a mean
-divides by, an epsilon that may be 0, a target without gradient. It checks its arguments as the variants
-do, so that all are timed with the same checks. What the library has no option for is refused by a
-NotImplementedError that names the option (:func:`require_option`). Nothing is repaired: where a
-library's numbers are wrong, so are the peer's. Of the dtypes, float32 is meant.
+divides by, a target without gradient. An epsilon stays what it is in the library. It checks its
+arguments as the variants do, so that all are timed with the same checks. What the library has no option
+for is refused by a NotImplementedError that names the option (:func:`require_option`). Nothing is
+repaired: where a library's numbers are wrong, so are the peer's. Of the dtypes, float32 is meant.
 """
 
 import math

@@ -9,9 +9,9 @@ from impls.peers import items_or_sum, of_sum
 
 
 def giou(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
-    """``giou_loss`` with eps = 0."""
+    """``giou_loss`` with its own eps, 1e-7."""
     _check(boxes1, boxes2, reduction)
-    return nn.giou_loss(boxes1, boxes2, reduction=reduction, eps=0.0)
+    return nn.giou_loss(boxes1, boxes2, reduction=reduction)
 
 
 def sigmoid_focal(

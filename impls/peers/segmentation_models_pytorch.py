@@ -9,7 +9,6 @@ import math
 from functools import lru_cache
 from typing import Any
 
-import torch
 from segmentation_models_pytorch import losses
 from torch import Tensor
 
@@ -55,7 +54,7 @@ def binary_cross_entropy(
     if pos_weight == 1:
         loss = _binary(ignore_index=None, reduction=how)
     else:  # a tensor is no key
-        weight = torch.tensor(pos_weight)
+        weight = logits.new_tensor(pos_weight)
         loss = losses.SoftBCEWithLogitsLoss(ignore_index=None, reduction=how, pos_weight=weight)
     return of_sum(loss(logits, target.detach()), reduction, logits.numel())
 

@@ -12,19 +12,19 @@ from impls.peers import items_or_sum, of_sum
 
 
 def giou(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
-    """``generalized_box_iou_loss`` with eps = 0."""
+    """``generalized_box_iou_loss`` with its own eps, 1e-7."""
     _check(boxes1, boxes2, reduction)
-    return ops.generalized_box_iou_loss(boxes1, boxes2, reduction=reduction, eps=0.0)
+    return ops.generalized_box_iou_loss(boxes1, boxes2, reduction=reduction)
 
 
 def diou(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
-    """``distance_box_iou_loss`` with eps = 0."""
+    """``distance_box_iou_loss`` with its own eps, 1e-7."""
     _check(boxes1, boxes2, reduction)
-    return ops.distance_box_iou_loss(boxes1, boxes2, reduction=reduction, eps=0.0)
+    return ops.distance_box_iou_loss(boxes1, boxes2, reduction=reduction)
 
 
 def ciou(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
-    """``complete_box_iou_loss`` with its own eps, 1e-7: with 0, equal boxes would give NaN."""
+    """``complete_box_iou_loss`` with its own eps, 1e-7."""
     _check(boxes1, boxes2, reduction)
     return ops.complete_box_iou_loss(boxes1, boxes2, reduction=reduction)
 

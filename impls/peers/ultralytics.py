@@ -21,7 +21,7 @@ _bce_dice = lru_cache(BCEDiceLoss)
 _dice = lru_cache(MultiChannelDiceLoss)
 
 
-def _of_boxes(boxes1: Tensor, boxes2: Tensor, reduction: str, **options: float) -> Tensor:
+def _of_boxes(boxes1: Tensor, boxes2: Tensor, reduction: str, **options: bool) -> Tensor:
     """1 minus ``bbox_iou`` of corners."""
     _check_boxes(boxes1, boxes2, reduction)
     similarity = bbox_iou(boxes1, boxes2, xywh=False, **options).squeeze(-1)
@@ -29,22 +29,22 @@ def _of_boxes(boxes1: Tensor, boxes2: Tensor, reduction: str, **options: float) 
 
 
 def iou(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
-    """1 minus ``bbox_iou`` with eps = 0."""
-    return _of_boxes(boxes1, boxes2, reduction, eps=0.0)
+    """1 minus ``bbox_iou`` with its own eps, 1e-7, as in all four."""
+    return _of_boxes(boxes1, boxes2, reduction)
 
 
 def giou(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
-    """1 minus ``bbox_iou`` with GIoU=True and eps = 0."""
-    return _of_boxes(boxes1, boxes2, reduction, GIoU=True, eps=0.0)
+    """1 minus ``bbox_iou`` with GIoU=True."""
+    return _of_boxes(boxes1, boxes2, reduction, GIoU=True)
 
 
 def diou(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
-    """1 minus ``bbox_iou`` with DIoU=True and eps = 0."""
-    return _of_boxes(boxes1, boxes2, reduction, DIoU=True, eps=0.0)
+    """1 minus ``bbox_iou`` with DIoU=True."""
+    return _of_boxes(boxes1, boxes2, reduction, DIoU=True)
 
 
 def ciou(boxes1: Tensor, boxes2: Tensor, *, reduction: str = "mean") -> Tensor:
-    """1 minus ``bbox_iou`` with CIoU=True and its own eps, 1e-7: with 0, equal boxes would give NaN."""
+    """1 minus ``bbox_iou`` with CIoU=True."""
     return _of_boxes(boxes1, boxes2, reduction, CIoU=True)
 
 
