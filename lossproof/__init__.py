@@ -4,6 +4,7 @@ from lossproof.adapting import adapt
 from lossproof.catalog import CATALOG
 from lossproof.choosing import Choice, choose
 from lossproof.chosen import Chosen
+from lossproof.describe import laws
 from lossproof.loss import Loss
 from lossproof.networks import layers_of, vgg19_features, vgg_like
 from lossproof.verdict import Finding, Verdict
@@ -22,6 +23,7 @@ __all__ = [
     "adapt",
     "choose",
     "contour_distance",
+    "laws",
     "layers_of",
     "penalty_map",
     "verify",

@@ -5,7 +5,23 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from lossproof.catalog import CATALOG
+from lossproof.lookup import find
 from lossproof.loss import Loss
+from properties.general import BATCH_LAWS
+
+
+def laws(loss: str | Loss) -> tuple[str, ...]:
+    """The names of all laws that :func:`lossproof.verify` checks, to make one test of each.
+
+    Raises:
+        ValueError: an unknown loss.
+
+    >>> laws("mse")[:3]
+    ('value', 'gradient', 'finite')
+    """
+    row = find("loss", loss, CATALOG) if isinstance(loss, str) else loss
+    return tuple(law.__name__ for law in (*row.laws, *BATCH_LAWS))
 
 
 def signature(loss: Loss) -> str:

@@ -1,6 +1,7 @@
 """Programs of findings: kept in a folder, and run again."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,8 @@ def write_programs(folder: Path, verdicts: Mapping[tuple[str, str], Verdict]) ->
         folder.mkdir(parents=True, exist_ok=True)
         for (loss, variant), verdict in verdicts.items():
             for finding in verdict.findings:
-                path = folder / f"{loss}_{variant}_{finding.law}.py"
+                name = re.sub(r"\W+", "_", variant)  # of yours it is module:name
+                path = folder / f"{loss}_{name}_{finding.law}.py"
                 if path.exists() and not path.read_text(encoding="utf-8").startswith(f'"""{loss} on '):
                     raise ValueError(f"programs: {path} is no program of a finding; it is left as it is")
                 if finding.snippet:

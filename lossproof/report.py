@@ -14,7 +14,7 @@ from lossproof.loss import Loss
 from lossproof.measure import BACKWARD, FORWARD, PASSES, Timing
 from lossproof.predict import Prediction
 from lossproof.strength import GOAL, Strength, figures, share
-from lossproof.verdict import Verdict, said
+from lossproof.verdict import SHOWN, Verdict, said
 from properties.general import BATCH_LAWS
 from properties.trial import BUDGETS
 
@@ -113,7 +113,7 @@ def _not_supported(verdict: Verdict) -> str:
     return "\n".join(f"{reason} ({count} cases)" for reason, count in verdict.refused.items())
 
 
-def findings_text(verdict: Verdict, most: int = 3) -> str:
+def findings_text(verdict: Verdict, most: int = SHOWN) -> str:
     """The first findings of a verdict, with their programs."""
     parts = []
     for finding in verdict.findings[:most]:

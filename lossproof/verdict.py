@@ -6,12 +6,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+from lossproof.lookup import find
 from properties.case import Array
 
 Outcome = Literal["correct", "wrong", "error", "unsupported"]
 
 SURVIVES = "survives"
 """The law of what only a worker's parent can see: hanging, crashing and eating memory."""
+SHOWN = 3
+"""So many findings are shown with their programs; the other broken laws are named."""
 MISCONDUCT = ("leaves_no_trace", SURVIVES)
 """Laws about what a call does to the process that it runs in: breaking them is an error."""
 
@@ -108,12 +111,28 @@ class Verdict:
     def laws_broken(self) -> tuple[str, ...]:
         return tuple(finding.law for finding in self.findings)
 
-    def raise_if_wrong(self) -> None:
-        """Raise an ``AssertionError`` that shows every finding, unless the outcome is correct."""
-        if self.outcome == "correct":
+    def raise_if_wrong(self, law: str | None = None) -> None:
+        """Raise an ``AssertionError`` that shows findings as programs, unless the outcome is correct.
+
+        The first findings are shown, and the other broken laws named.
+
+        Args:
+            law: raise only for this law's finding. Calls that failed under another law are no finding
+                of this one.
+
+        Raises:
+            AssertionError: what was found.
+            ValueError: a law that was not checked.
+        """
+        __tracebackhide__ = True  # in pytest: the caller's line is the one to see
+        if law is not None and self.applied:
+            find("law", law, self.applied)
+        findings = [finding for finding in self.findings if law in (None, finding.law)]
+        if self.outcome == "correct" or (law is not None and self.findings and not findings):
             return
-        lines = [f"{self.loss}: {self.said}, {len(self.findings)} laws broken"]
-        for finding in self.findings:
+        head = f"{self.loss}: {self.said}, {len(self.findings)} laws broken"
+        lines = [f"{head}: {', '.join(self.laws_broken)}" if self.findings else head]
+        for finding in findings[:SHOWN]:
             lines += ["", f"{finding}", f"  law: {finding.statement}", finding.snippet]
         raise AssertionError("\n".join(lines))
 

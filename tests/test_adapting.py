@@ -209,7 +209,7 @@ def test_the_command_verifies_a_file_of_yours(tmp_path: Path, monkeypatch: pytes
     assert "mine_to_verify:focal" in result.stdout
     assert "alpha: no such option" in " ".join(result.stdout.split())
     written = list((tmp_path / "found").iterdir())
-    assert written
+    assert "sigmoid_focal_mine_to_verify_focal_value.py" in {path.name for path in written}
     assert "function = adapt('mine_to_verify:focal', 'sigmoid_focal'" in written[0].read_text()
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from impls.boxes import giou_vectorized
 from impls.classification import cross_entropy_vectorized, sigmoid_focal_vectorized
 from impls.regression import mse_vectorized
-from lossproof import CATALOG, verify
+from lossproof import CATALOG, laws, verify
 from lossproof.cache import folder
 from lossproof.cases import halved, large, sought
 from lossproof.verdict import Verdict
@@ -310,6 +310,32 @@ def test_raise_if_wrong_is_readable() -> None:
     with pytest.raises(AssertionError, match=r"mse: wrong, \d+ laws broken") as caught:
         verdict.raise_if_wrong()
     assert "function(input, target" in str(caught.value)
+
+
+def test_one_verification_serves_one_test_for_each_law() -> None:
+    """A law's test fails where the law is broken, with its program alone."""
+    verdict = verify(zero_gradient, "mse", dtypes=FLOAT32, examples=20)
+    assert {"gradient", "gradient_is_twice_the_difference"} == {*verdict.laws_broken}
+    for law in laws("mse"):
+        if law in verdict.laws_broken:
+            with pytest.raises(AssertionError, match=rf"\n{law} \(float32\): ") as caught:
+                verdict.raise_if_wrong(law)
+            assert str(caught.value).count("import torch") == 1
+        else:
+            verdict.raise_if_wrong(law)
+    with pytest.raises(ValueError, match="law: no 'gradients'; did you mean gradient"):
+        verdict.raise_if_wrong("gradients")
+    with pytest.raises(AssertionError, match="mse: unsupported, 0 laws broken"):
+        Verdict("mse", "cpu", "unsupported", ()).raise_if_wrong("value")
+
+
+def test_laws_are_those_that_verification_checks() -> None:
+    for loss in CATALOG:
+        row = CATALOG[loss]
+        assert laws(loss) == laws(row)
+    assert set(laws("mse")) == set(verify(mse_vectorized, "mse", dtypes=FLOAT32, examples=1).applied)
+    with pytest.raises(ValueError, match="loss: no 'msee'; did you mean mse"):
+        laws("msee")
 
 
 def test_verdict_survives_the_cache() -> None:
