@@ -109,6 +109,7 @@ def _section(entry: Confirmed, findings: Findings) -> str:
 - **Documentation**: {entry.documentation.strip()}
 - **Laws broken**: {laws}
 
+<!-- not run: fails on purpose, and needs the library; test_findings.py runs it where there is one -->
 ```python
 {entry.program.strip()}
 ```
