@@ -1,6 +1,7 @@
 """Verdicts and timings on disk, one JSON file each, named by a hash of all that they depend on."""
 
 import hashlib
+import importlib.util
 import json
 import math
 import os
@@ -27,6 +28,11 @@ def folder() -> Path:
 @cache
 def source_hash() -> str:
     """A hash of all of this project's source: a change anywhere makes every entry old."""
+    return source_on_disk()
+
+
+def source_on_disk() -> str:
+    """That hash of the files as they are now, which a process started now would import."""
     root = Path(__file__).parent.parent
     digest = hashlib.sha256()
     for package in PACKAGES:
@@ -42,11 +48,28 @@ def stamp(module: str) -> str:
     file = getattr(sys.modules.get(top), "__file__", None)
     if top in PACKAGES or file is None:
         return ""
-    folder = Path(file).parent
-    found = folder.rglob("*.py") if Path(file).name == "__init__.py" else folder.glob("*.py")
-    states = ((path.as_posix(), path.stat()) for path in sorted(found))
+    states = ((path.as_posix(), path.stat()) for path in _files_around(Path(file)))
     lines = (f"{name} {state.st_size} {state.st_mtime_ns}\n" for name, state in states)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def contents(module: str) -> str:
+    """A hash of what these files hold, the same on every machine that has the same: empty where the
+    module can't be found, and for this project's own. Nothing is imported."""
+    top = module.partition(".")[0]
+    found = None if top in PACKAGES else importlib.util.find_spec(top)
+    if found is None or not found.has_location or found.origin is None:
+        return ""
+    file = Path(found.origin)
+    digest = hashlib.sha256()
+    for path in _files_around(file):
+        digest.update(path.relative_to(file.parent).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _files_around(file: Path) -> list[Path]:
+    folder = file.parent
+    return sorted(folder.rglob("*.py") if file.name == "__init__.py" else folder.glob("*.py"))
 
 
 def _path(kind: str, key: dict[str, Any]) -> Path:

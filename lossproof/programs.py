@@ -12,8 +12,9 @@ from pathlib import Path
 
 import psutil
 
+from lossproof.processes import kill_tree
 from lossproof.verdict import Verdict
-from lossproof.workers import GIB, POLL_SECONDS, Limits, kill_tree
+from lossproof.workers import GIB, POLL_SECONDS, Limits
 
 RUN = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__'); open(sys.argv[2], 'w')"
 """Runs a program and notes that it came to its end: an exit code of 0 may be the fault itself."""

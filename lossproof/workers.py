@@ -5,22 +5,17 @@ Each worker is an executor with one process, since an executor gives up all its 
 Functions come by reference ("module:function"), so a worker verifies what the caller's import finds.
 """
 
-import multiprocessing
 import os
 import signal
-import sys
 import tempfile
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import wait as wait_for
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import psutil
@@ -30,6 +25,7 @@ from lossproof.adapting import Adapted
 from lossproof.catalog import CATALOG
 from lossproof.loss import Variant
 from lossproof.notes import Notes
+from lossproof.processes import cause_of_death, end_with_parent, kill_tree, launch
 from lossproof.references import resolve
 from lossproof.snippet import program
 from lossproof.trial import Died, TorchTrial
@@ -143,13 +139,8 @@ class _Worker:
         self.future: Future[Verdict] = self.executor.submit(_work, job)
 
     def _launch(self) -> None:
-        context = multiprocessing.get_context("spawn")
         arguments = (str(self.path), str(self.output), str(self.log))
-        before = set(multiprocessing.active_children())
-        self.executor = ProcessPoolExecutor(1, context, _prepare, arguments)
-        with _unseen_main(), _held_interrupt():
-            self.ready = self.executor.submit(int)
-        (self.process,) = set(multiprocessing.active_children()) - before
+        self.executor, self.process, self.ready = launch(_prepare, arguments)
 
     def poll(self, report: Report) -> tuple[Job, Verdict] | None:
         """The job and its verdict, if there is one by now; the worker can take another then."""
@@ -167,9 +158,7 @@ class _Worker:
             self.started = time.monotonic()
         if self.future.done():
             return self._answer(job)
-        done, total = self.notes.read_progress()
-        if total:
-            report(f"verify {job.loss} {job.variant}", done, total)
+        report(f"verify {job.loss} {job.variant}", *self.notes.read_progress())
         if time.monotonic() - self.started > self.limits.seconds:
             return self._stopped(job, f"no answer within {self.limits.seconds:g} s (killed)")
         if self._held() > self.limits.gibibytes * GIB:
@@ -192,17 +181,10 @@ class _Worker:
                 if self.log.exists():
                     last = self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
                 raise RuntimeError(f"a worker process could not start\n{last}") from error
-            return self._stopped(job, f"the process died: {_cause(self._exit_code())}")
+            return self._stopped(job, f"the process died: {cause_of_death(self.process)}")
         if isinstance(error, Exception):
             raise error  # ours
         return self._stopped(job, f"the call raised {type(error).__name__}")
-
-    def _exit_code(self) -> int | None:
-        """Known a moment after the death: the executor, which waits for it too, may be first to ask."""
-        deadline = time.monotonic() + 5
-        while self.process.exitcode is None and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
-        return self.process.exitcode
 
     def _stopped(self, job: Job, reason: str) -> Verdict:
         """The verdict on an implementation that gave none, with the call that it was in."""
@@ -216,11 +198,7 @@ class _Worker:
             trial = TorchTrial(_function(job), CATALOG[job.loss], call.case, dtype, job.device)
             trial.calls.append(call)
             code = program(trial, SURVIVES, STATEMENT, Died(reason))
-        finding = Finding(
-            SURVIVES, STATEMENT, reason, dtype, inputs, None, None, float("inf"), code, raised=True
-        )
-        how = (job.examples, job.seed, job.conventions)
-        return Verdict(job.loss, job.device, "error", (finding,), {}, {}, {}, (), {}, *how)
+        return unanswered(job, reason, dtype, inputs, code)
 
     def stop(self) -> None:
         """End the process, and what it started, whatever it does."""
@@ -231,44 +209,15 @@ class _Worker:
         self.executor = None
 
 
-def kill_tree(pid: int | None) -> None:
-    """End a process and all that it started."""
-    with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        for each in (*process.children(recursive=True), process):
-            with suppress(psutil.NoSuchProcess):
-                each.kill()
-
-
-def _cause(code: int | None) -> str:
-    """Why a process ended."""
-    if code is not None and code < 0:
-        return signal.Signals(-code).name
-    return f"exit code {code}"
-
-
-@contextmanager
-def _unseen_main() -> Iterator[None]:
-    """Spawned processes would run the caller's script again to import it; nothing here needs it."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
-@contextmanager
-def _held_interrupt() -> Iterator[None]:
-    """What starts here never gets Ctrl-C, which a terminal sends to all: the parent ends them."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def unanswered(
+    job: Job, reason: str, dtype: str, inputs: dict[str, Any] | None = None, code: str = ""
+) -> Verdict:
+    """The verdict on what gave none."""
+    finding = Finding(
+        SURVIVES, STATEMENT, reason, dtype, inputs or {}, None, None, float("inf"), code, raised=True
+    )
+    how = (job.examples, job.seed, job.conventions)
+    return Verdict(job.loss, job.device, "error", (finding,), {}, {}, {}, (), {}, *how)
 
 
 # In the worker
@@ -285,14 +234,7 @@ def _prepare(notes: str, output: str, log: str) -> None:
     os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
     torch.set_num_threads(1)
     _notes = Notes(Path(notes))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait_for([parent.sentinel])
-    os._exit(1)
+    end_with_parent()
 
 
 def _work(job: Job) -> Any:
