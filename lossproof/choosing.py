@@ -243,15 +243,7 @@ def choose_for(
     """
     _require_threads(threads)
     threads = torch.get_num_threads() if threads is None else threads
-    key: dict[str, Any] = {
-        **environment(device),
-        "loss": loss.name,
-        "outcomes": {name: verdict.said for name, verdict in verdicts.items()},
-        "functions": [known_by(loss.variants[name]) for name in verdicts],
-        "dtype": dtype_name(dtype),
-        "threads": threads,
-        "workload": [workload.name, workload.rows, workload.fingerprint],
-    }
+    key = choice_key(environment(device), loss, workload, verdicts, dtype, threads)
     kept = cache.load("choices", key)
     if kept is not None:
         return choice_from_plain(kept)
@@ -275,6 +267,26 @@ def choose_for(
     if not choice.interrupted:
         cache.store("choices", key, choice)
     return choice
+
+
+def choice_key(
+    machine: Mapping[str, str],
+    loss: Loss,
+    workload: Workload,
+    verdicts: Mapping[str, Verdict],
+    dtype: torch.dtype | str,
+    threads: int,
+) -> dict[str, Any]:
+    """What a choice is kept under, made in the environment of a machine."""
+    return {
+        **machine,
+        "loss": loss.name,
+        "outcomes": {name: verdict.said for name, verdict in verdicts.items()},
+        "functions": [known_by(loss.variants[name]) for name in verdicts],
+        "dtype": dtype_name(dtype),
+        "threads": threads,
+        "workload": [workload.name, workload.rows, workload.fingerprint],
+    }
 
 
 def _row(name: str, verdict: Verdict, dtype: str) -> Row:

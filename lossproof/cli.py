@@ -1,16 +1,18 @@
 """The command line: list, verify, choose, report, predict, strength."""
 
 import json
+import logging
 import os
 import sys
 import warnings
 from ast import literal_eval
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,11 +35,14 @@ from lossproof.mutant_trials import WrongVariant, measure
 from lossproof.mutants import Mutant, mutants_of
 from lossproof.predict import Prediction, predictions
 from lossproof.programs import replay, write_programs
-from lossproof.progress import errors, make_choices, make_verdicts, progress, teller
+from lossproof.progress import errors, make_choices, make_choices_on, make_verdicts, progress, teller
 from lossproof.strength import GOAL, Strength, as_json, equivalents, false_claims, judged, save
 from lossproof.verdict import Verdict
 from lossproof.workers import Limits, cores
 from properties.case import DTYPES, Workload
+
+if TYPE_CHECKING:
+    from lossproof.scheduling import Cluster
 
 BAD_USAGE, WRONG, INTERRUPTED = 2, 1, 130
 
@@ -67,6 +72,10 @@ TimeLimit = Annotated[
 ]
 MemoryLimit = Annotated[
     float, typer.Option(min=0.1, help="GiB of resident memory that one worker may hold")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="TCP://HOST:PORT", help="of a Dask cluster, to work there and not here"),
 ]
 OF_YOURS = "An implementation of yours"
 Impl = Annotated[
@@ -150,6 +159,7 @@ def verify(
     seed: Annotated[int, typer.Option(help="of the generated cases")] = 0,
     json_file: Json = None,
     jobs: Jobs = None,
+    scheduler: Scheduler = None,
     time_limit: TimeLimit = Limits.seconds,
     memory_limit: MemoryLimit = Limits.gibibytes,
     programs: Annotated[
@@ -186,18 +196,19 @@ def verify(
         _verify_peers(losses, jobs, limits, json_file, keep)
     if replays:
         _replay(replays, limits)
-    with _usage():
-        rows = _losses(losses)
-        dtypes = [find("dtype", name, DTYPES).name for name in dtype or DTYPES]
-        require_device(device)
-        asked = _implementations(rows, variant)
-        _require_impl(impl, convention)
-        if impl:
-            brought = _brought(losses, impl, names, settings, returns, boxes, reduces, convention)
-            asked = [(brought, name) for name in brought.variants]
+    with ExitStack() as connections:
+        with _usage():
+            rows = _losses(losses)
+            dtypes = [find("dtype", name, DTYPES).name for name in dtype or DTYPES]
+            asked = _implementations(rows, variant)
+            _require_impl(impl, convention)
+            if impl:
+                brought = _brought(losses, impl, names, settings, returns, boxes, reduces, convention)
+                asked = [(brought, name) for name in brought.variants]
+            cluster = connections.enter_context(_place(device, scheduler, jobs))
+        options: dict[str, Any] = {"jobs": jobs, "limits": limits, "cluster": cluster}
+        verdicts, stopped = make_verdicts(asked, device, dtypes, examples, seed, **options)
     out = report.console()
-    options: dict[str, Any] = {"jobs": jobs, "limits": limits}
-    verdicts, stopped = make_verdicts(asked, device, dtypes, examples, seed, **options)
     defects = {key: verdict for key, verdict in verdicts.items() if _is_defect(key)}
     variants = {key: verdict for key, verdict in verdicts.items() if not _is_defect(key)}
     expected = variant is None and not impl
@@ -209,7 +220,7 @@ def verify(
     for key in wrong:
         out.print(f"\n{key[0]} {key[1]}: {verdicts[key].said}", style="red")
         out.print(report.findings_text(verdicts[key]), markup=False, highlight=False, soft_wrap=True)
-    _write(json_file, {"environment": environment(device), "verdicts": _listed(verdicts)})
+    _write(json_file, {**_environments(device, cluster), "verdicts": _listed(verdicts)})
     if programs is not None:
         with _usage():
             written = write_programs(programs, verdicts)
@@ -230,6 +241,7 @@ def choose(
     threads: Threads = None,
     json_file: Json = None,
     jobs: Jobs = None,
+    scheduler: Scheduler = None,
     time_limit: TimeLimit = Limits.seconds,
     memory_limit: MemoryLimit = Limits.gibibytes,
     impl: Impl = None,
@@ -245,33 +257,40 @@ def choose(
     All are verified first, in worker processes; then nothing else runs beside what is timed. With --impl
     these implementations of the loss compete with the catalogue's variants.
     """
-    with _usage():
-        rows, work = _work(losses, device, dtype, size, inputs)
-        _require_impl(impl, convention)
-        asked = [(row, name) for row in rows for name in row.variants]
-        if impl:
-            brought = _brought(losses, impl, names, settings, returns, boxes, reduces, convention)
-            asked += [(brought, name) for name in brought.variants]
-            rows = [replace(row, variants={**row.variants, **brought.variants}) for row in rows]
-            work = [(row, workload) for row in rows for _, workload in work]
-    out = report.console()
-    limits = Limits(time_limit, memory_limit)
-    verdicts, stopped = make_verdicts(asked, device, [dtype], jobs=jobs, limits=limits)
+    limits, out = Limits(time_limit, memory_limit), report.console()
     choices: list[Choice] = []
-    if not stopped:
+    with ExitStack() as connections:
+        with _usage():
+            rows, work = _work(losses, device, dtype, size, inputs)
+            _require_impl(impl, convention)
+            asked = [(row, name) for row in rows for name in row.variants]
+            if impl:
+                brought = _brought(losses, impl, names, settings, returns, boxes, reduces, convention)
+                asked += [(brought, name) for name in brought.variants]
+                rows = [replace(row, variants={**row.variants, **brought.variants}) for row in rows]
+                work = [(row, workload) for row in rows for _, workload in work]
+            cluster = connections.enter_context(_place(device, scheduler, jobs, timing=True))
 
         def show(choice: Choice) -> None:
+            if cluster is not None:
+                out.print(choice.machine, style="bold", highlight=False)
             out.print(report.choice_report(choice))
 
-        choices, stopped = make_choices(work, verdicts, device, dtype, threads, show)
+        if cluster is not None:
+            choices, stopped = make_choices_on(cluster, asked, work, dtype, threads, limits, show)
+        else:
+            verdicts, stopped = make_verdicts(asked, device, [dtype], jobs=jobs, limits=limits)
+            if not stopped:
+                choices, stopped = make_choices(work, verdicts, device, dtype, threads, show)
     if choices:
         out.print(report.LEGEND, style="dim", width=min(out.width, 105))
-    _write(json_file, {"environment": environment(device), "choices": choices})
+    _write(json_file, {**_environments(device, cluster), "choices": choices})
     if stopped:
         errors.print("interrupted: what was done is shown and kept", style="yellow")
         raise typer.Exit(INTERRUPTED)
     wrong = any(row.outcome != "correct" for choice in choices for row in choice.table)
-    raise typer.Exit(WRONG if wrong else 0)
+    missing = len(choices) < len(work) * (1 if cluster is None else len(cluster.kinds()))
+    raise typer.Exit(WRONG if wrong or missing else 0)
 
 
 @app.command(name="report")
@@ -296,6 +315,7 @@ def write_report(
 
     with _usage():
         rows, work = _work(losses, device, dtype, size, inputs)
+        require_device(device)
         _require_writable("html", html)
     limits, stopped, bad = Limits(time_limit, memory_limit), False, False
     chapters: list[Chapter] = []
@@ -519,10 +539,33 @@ def _work(
     """The losses, and the workloads that each is timed on."""
     rows = _losses(names)
     find("dtype", dtype, DTYPES)
-    require_device(device)
     if inputs is not None and (sizes or len(names or []) != 1):
         raise ValueError("inputs: expected exactly one loss and no --size beside a file")
     return rows, [(row, workload) for row in rows for workload in _workloads(row, sizes, inputs, device)]
+
+
+@contextmanager
+def _place(
+    device: str, scheduler: str | None, jobs: int | None, timing: bool = False
+) -> Iterator["Cluster | None"]:
+    """A Dask cluster that has the device, or this machine, which must have it."""
+    if scheduler is None:
+        require_device(device)
+        yield None
+        return
+    if find_spec("distributed") is None:
+        raise ValueError('--scheduler: Dask is not installed; pip install "lossproof[dask]"')
+    if jobs is not None:
+        raise ValueError("--jobs: with --scheduler, each worker has a number of its own: its --nthreads")
+    from lossproof.connecting import connected
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is lost is told in our words
+    with connected(scheduler, device, timing=timing) as cluster:
+        yield cluster
+
+
+def _environments(device: str, cluster: "Cluster | None") -> dict[str, Any]:
+    return {"environment": environment(device)} if cluster is None else {"workers": cluster.workers}
 
 
 def _is_defect(key: tuple[str, str]) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -11,8 +11,11 @@ from lossproof.choosing import Choice, choose_for
 from lossproof.loss import Loss
 from lossproof.verdict import Verdict
 from lossproof.verdicts import Key, verdicts_on
-from lossproof.workers import Report
+from lossproof.workers import Limits, Report
 from properties.case import Workload
+
+if TYPE_CHECKING:
+    from lossproof.scheduling import Cluster
 
 errors = Console(stderr=True)
 
@@ -38,7 +41,7 @@ def teller(shown: Progress) -> Report:
 def make_verdicts(
     asked: list[tuple[Loss, str]], device: str, dtypes: list[str], *numbers: int, **options: Any
 ) -> tuple[dict[Key, Verdict], bool]:
-    """The verdicts in the order that was asked for, and whether Ctrl-C cut them short."""
+    """The verdicts in the order that was asked for, and whether they were cut short."""
     found: dict[Key, Verdict] = {}
     stopped = False
     try:
@@ -50,6 +53,9 @@ def make_verdicts(
                     found[key] = verdict
                     tell("verdicts", len(found), len(asked))
     except KeyboardInterrupt:
+        stopped = True
+    except ConnectionError as lost:
+        errors.print(str(lost), style="red", markup=False, soft_wrap=True)
         stopped = True
     order = [(loss.name, name) for loss, name in asked]
     return {key: found[key] for key in order if key in found}, stopped
@@ -75,5 +81,34 @@ def make_choices(
             if choice.interrupted:
                 return choices, True
     except KeyboardInterrupt:
+        return choices, True
+    return choices, False
+
+
+def make_choices_on(
+    cluster: "Cluster",
+    asked: list[tuple[Loss, str]],
+    work: list[tuple[Loss, Workload]],
+    dtype: str,
+    threads: int | None,
+    limits: Limits,
+    show: Callable[[Choice], object],
+) -> tuple[list[Choice], bool]:
+    """The same on each kind of device of a cluster, as they come in."""
+    from lossproof.scheduling import choices_by_kind  # of an extra
+
+    choices: list[Choice] = []
+    try:
+        with progress() as shown:
+            tell = teller(shown)
+            for choice in choices_by_kind(cluster, asked, work, dtype, threads, limits, tell):
+                choices.append(choice)
+                shown.stop()
+                show(choice)
+                shown.start()
+    except KeyboardInterrupt:
+        return choices, True
+    except ConnectionError as lost:
+        errors.print(str(lost), style="red", markup=False, soft_wrap=True)
         return choices, True
     return choices, False
