@@ -137,6 +137,17 @@ def test_a_fault_is_shown_open_and_a_wrong_form_closed(read: Reader) -> None:
     assert overview == ["mse", "native", "1.5", "native", "1.5", "2 of 4", "1 of 1"]
 
 
+def test_conventions_are_named_beside_the_outcome() -> None:
+    """In the table of times, and in that of verdicts."""
+    chapter = _chapter()
+    chapter.verdicts["native"] = replace(chapter.verdicts["native"], under=("empty=nan",))
+    for choice in chapter.choices:
+        choice.table[0].under = ("empty=nan",)
+    text = page([chapter], [], {"device": ""}, date(2026, 1, 2), silent)
+    named = '<td class="correct">correct under: empty=nan</td>'
+    assert text.count(named) == 1 + len(chapter.choices)
+
+
 def test_only_what_is_right_has_a_time(read: Reader) -> None:
     """In the table: a wrong variant was not timed, a refused one says so; the winner and ties are
     marked."""
