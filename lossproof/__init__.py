@@ -8,8 +8,7 @@ from lossproof.describe import laws
 from lossproof.loss import Loss
 from lossproof.networks import layers_of, vgg19_features, vgg_like
 from lossproof.verdict import Finding, Verdict
-from lossproof.verification import ALL_FOUR
-from lossproof.verifying import verify
+from lossproof.verification import ALL_FOUR, verify
 from oracles.distance import contour_distance, penalty_map
 
 __all__ = [

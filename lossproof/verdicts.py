@@ -15,7 +15,7 @@ from lossproof.loss import Loss, Variant
 from lossproof.machine import environment
 from lossproof.references import reference
 from lossproof.verdict import SURVIVES, Verdict
-from lossproof.verifying import verify
+from lossproof.verification import verify
 from lossproof.workers import Job, Limits, Report
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from lossproof.adapting import Adapted, adapt
 from lossproof.cases import failed_before, generated, halved, huge, large, shrunk, sought
 from lossproof.catalog import CATALOG
+from lossproof.conventions import under
 from lossproof.lookup import dtype_name, find, require_device
 from lossproof.loss import Law, Loss, Variant
 from lossproof.snippet import program
@@ -43,6 +44,7 @@ def verify(
     function: Variant,
     loss: str | Loss,
     *,
+    conventions: Iterable[str] = (),
     device: str = "cpu",
     dtypes: Iterable[torch.dtype | str] = ALL_FOUR,
     examples: int = MANY,
@@ -57,6 +59,8 @@ def verify(
         function: has the loss's signature (tensors first, keyword options, ``reduction``), or what
             :func:`lossproof.adapt` gives it. A NotImplementedError is no fault: the case is refused.
         loss: a name in the catalogue.
+        conventions: documented deviations under which it is to be correct, such as "eps=1e-7";
+            docs/losses.md lists those of each loss.
         device: "cpu", "cuda" or what torch.accelerator offers.
         dtypes: floating dtypes to check.
         examples: generated cases for each dtype.
@@ -66,18 +70,19 @@ def verify(
         announce: called with the law, the dtype and the call, before each call.
 
     Raises:
-        ValueError: unknown loss, dtype, device or law, or fewer than 1 example.
+        ValueError: unknown loss, convention, dtype, device or law, or fewer than 1 example.
 
     >>> import torch
     >>> def constant(input, target, *, reduction="mean"):
     ...     return input.sum() * 0
     >>> verdict = verify(constant, "mse", dtypes=[torch.float32], examples=5, laws=["value"])
-    >>> verdict.outcome, verdict.laws_broken
+    >>> verdict.said, verdict.laws_broken
     ('wrong', ('value',))
     """
-    row = find("loss", loss, CATALOG) if isinstance(loss, str) else loss
+    row = under(find("loss", loss, CATALOG) if isinstance(loss, str) else loss, conventions)
     function = adapt(function, row)
     if isinstance(function, Adapted):
+        function = replace(function, conventions=row.under)
         row = function.settled(row)
     require_device(device)
     names = [dtype_name(dtype) for dtype in dtypes]
@@ -335,4 +340,5 @@ class _Check:
             dict(self.refused.most_common()),
             self.examples,
             self.seed,
+            self.loss.under,
         )

@@ -30,7 +30,7 @@ from lossproof.references import resolve
 from lossproof.snippet import program
 from lossproof.trial import Died, TorchTrial
 from lossproof.verdict import SURVIVES, Finding, Verdict
-from lossproof.verifying import verify
+from lossproof.verification import verify
 
 POLL_SECONDS = 0.05
 GIB = 2**30
