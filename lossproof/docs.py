@@ -165,12 +165,12 @@ def peers_table(figures: comparison.Figures) -> str:
 
 def losses_table(losses: Sequence[Loss], page: str = "") -> str:
     """A row for each loss, with links to its section of the page."""
-    rows, family = [], ""
+    rows, family, counted = [], "", figures()
     for loss in losses:
         shown = "" if loss.family == family else loss.family
         family = loss.family
         name = f"[`{loss.name}`]({page}#{loss.name})"
-        known = figures().get(loss.name)
+        known = counted.get(loss.name)
         killed = f"{share(known)} of {known['mutants'] - known['equivalent']}" if known else ""
         laws = str(len(loss.laws) + len(general.BATCH_LAWS))
         counts = (laws, killed, ", ".join(map(_defect, loss.defects)))
@@ -212,10 +212,11 @@ def page(losses: Sequence[Loss]) -> str:
 
 def alarms_table(losses: Sequence[Loss]) -> str:
     """How often right code was tried, and what came of it."""
-    known = [(loss, alarms.figures()[loss.name]) for loss in losses if loss.name in alarms.figures()]
+    known = alarms.figures()
     rows = [
         (f"[`{loss.name}`](#{loss.name})", f"{f['examples']:,}", str(f["alarms"]), str(f["budgets"]))
-        for loss, f in known
+        for loss in losses
+        if (f := known.get(loss.name))
     ]
     return _table(("loss", "cases of each dtype", "called wrong", "largest error, in budgets"), rows)
 

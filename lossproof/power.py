@@ -85,8 +85,8 @@ def main(
     """Show the share of gradient entries that could be 0 unnoticed, under all reductions together."""
     table = Table("loss", *DTYPES, box=SIMPLE_HEAD)
     new: Figures = {}
+    chosen = [find("loss", name, CATALOG) for name in losses or CATALOG]
     try:
-        chosen = [find("loss", name, CATALOG) for name in losses or CATALOG]
         for loss in track(chosen, "looking at gradients", console=Console(stderr=True)):
             shares = {dtype: zero_passes(loss, dtype, examples, seed) for dtype in DTYPES}
             new[loss.name] = {dtype: round(share, 4) for dtype, share in shares.items()}

@@ -37,10 +37,11 @@ def catalogue_table(losses: Sequence[Loss]) -> RenderableType:
     table.columns[0].no_wrap = table.columns[1].no_wrap = True
     for column in table.columns[2:5]:
         column.justify = "right"
+    counted = figures()
     for loss in losses:
         further = ", ".join(name for name in loss.variants if name not in common)
         counts = (str(len(loss.laws) + len(BATCH_LAWS)), str(len(loss.defects)))
-        killed = share(known) if (known := figures().get(loss.name)) else "-"
+        killed = share(known) if (known := counted.get(loss.name)) else "-"
         table.add_row(Text(loss.name, "bold"), further, *counts, killed, Text(loss.paper))
     note = (
         f"Every loss has the variants {', '.join(common)}; killed: of the mutants of {VARIANT}.\n"

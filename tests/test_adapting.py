@@ -30,7 +30,7 @@ class Focal(nn.Module):
         self.options = {"gamma": gamma, "alpha": alpha, "reduction": reduction}
 
     def forward(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        return classification.sigmoid_focal_vectorized(inputs, targets, **self.options)  # type: ignore[arg-type]
+        return classification.sigmoid_focal_vectorized(inputs, targets, **self.options)  # type: ignore[arg-type]  # a dict
 
 
 def make_focal(gamma: float = 2.0) -> nn.Module:
@@ -80,7 +80,7 @@ def dice_of_a_batch(scores: Tensor, truth: Tensor, eps: float = 1e-6) -> Tensor:
 def test_right_code_is_right_whatever_its_form(
     implementation: Variant, loss: str, how: dict[str, object]
 ) -> None:
-    adapted = adapt(implementation, loss, **how)  # type: ignore[arg-type]
+    adapted = adapt(implementation, loss, **how)  # type: ignore[arg-type]  # a dict
     verdict = verify(adapted, loss, dtypes=SMALL, examples=FEW)
     verdict.raise_if_wrong()
     assert verdict.applied["value"] > FEW
@@ -166,7 +166,7 @@ def test_settings_and_names_reach_the_call() -> None:
 )
 def test_bad_choices_are_named(how: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        adapt(squares, "sigmoid_focal", **how)  # type: ignore[arg-type]
+        adapt(squares, "sigmoid_focal", **how)  # type: ignore[arg-type]  # wrong on purpose
 
 
 @pytest.mark.parametrize("reference", ["math", "nowhere:f", "math:nothing"])
