@@ -39,7 +39,8 @@ _ROWS = (
         name="cross_entropy",
         formula="-w_t (1-ε) log p_t - (ε/C) Σ_k w_k log p_k,  p = softmax(x)",
         conventions=(
-            "The mean divides by the weights of the kept targets; nothing kept gives 0, not NaN."
+            "The mean divides by the weights of the kept targets; nothing kept gives 0, not NaN. "
+            "Weights are 0 or normal numbers of float32, not subnormal ones."
         ),
         elsewhere=(
             "torch gives NaN where all items are ignored or weightless, "

@@ -190,6 +190,8 @@ class _Check:
         self.findings: dict[str, Finding] = {}
         self.refused: Counter[str] = Counter()
         self.judged: Counter[str] = Counter()
+        self.refusing: set[str] = set()
+        """Dtypes on which something was refused."""
         self.laws = laws
         self.applied = {law.__name__: 0 for law in laws}
         self.budgets: dict[str, float] = {}
@@ -233,6 +235,7 @@ class _Check:
             except (Broken, Raised) as failure:
                 if is_refusal(failure):
                     refusals.add(str(failure.__cause__))
+                    self.refusing.add(trial.dtype)
                     continue
                 if failure in trial.reported:  # the same call failed under a law before
                     continue
@@ -320,7 +323,7 @@ class _Check:
 
     def verdict(self) -> Verdict:
         findings = tuple(self.findings.values())
-        unsupported = tuple(dtype for dtype in self.budgets if not self.judged[dtype])
+        unsupported = tuple(d for d in self.budgets if d in self.refusing and not self.judged[d])
         outcome: Outcome = "correct"
         if findings:
             erring = all(finding.raised for finding in findings)

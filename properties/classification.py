@@ -60,9 +60,14 @@ def _rows(draw_: st.DrawFn, impossible: bool) -> tuple[Array, Array, int]:
 
 
 def _class_weights(logits: Array) -> SearchStrategy[Array | None]:
-    """None, or a weight from 0 to 4 for each class; often 0, so that no target kept has any."""
+    """None, or a weight from 0 to 4 for each class; often 0, so that no target kept has any.
+
+    None is subnormal in float32, which the half types are computed in: hardware may take it for 0, and
+    one over their sum is infinite.
+    """
     classes = (logits.shape[1],)
-    return st.none() | draw.arrays(classes, draw.numbers(0.0, 4.0, [0.0, 1.0]), draw.hard)
+    weights = draw.numbers(0.0, 4.0, [0.0, 1.0], smallest=2.0**-126)
+    return st.none() | draw.arrays(classes, weights, draw.hard)
 
 
 @st.composite

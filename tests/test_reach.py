@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
+from hypothesis.errors import NoSuchExample
 from torch import Tensor
 
 from impls.regression import mse_vectorized
 from lossproof import CATALOG
 from lossproof.reach import gaps, watched
 from lossproof.sources import parsed, reached, rebuilt
+from properties.case import Array
 
 EXAMPLES = 60
 EXPLAINED: Mapping[str, Mapping[str, str]] = {
@@ -102,3 +105,18 @@ def test_numpy_choices_are_watched() -> None:
 
 def bounded(x: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]  # any numbers
     return np.clip(x, 0, 1)
+
+
+def test_class_weights_are_never_subnormal() -> None:
+    """One over the sum of such would be infinite in float32, in which the half types are computed."""
+
+    def is_subnormal(weight: Array | None) -> bool:
+        return weight is not None and bool(((weight > 0) & (weight < np.finfo("f4").tiny)).any())
+
+    for dtype in ("float32", "bfloat16"):
+        with pytest.raises(NoSuchExample):
+            hypothesis.find(
+                CATALOG["cross_entropy"].cases(dtype),
+                lambda case: is_subnormal(case["weight"]),
+                settings=hypothesis.settings(max_examples=500, database=None),
+            )

@@ -218,6 +218,13 @@ def test_not_implemented_is_unsupported() -> None:
     assert verify(only_float32, "mse", dtypes=FLOAT32, examples=5).outcome == "correct"
 
 
+def test_a_law_that_is_silent_on_a_dtype_leaves_it_supported() -> None:
+    """What refused nothing is not unsupported where no law that was asked says anything."""
+    verdict = verify(mse_vectorized, "mse", examples=5, laws=["second_derivative"])
+    assert (verdict.outcome, verdict.unsupported) == ("correct", ())
+    assert verdict.applied["second_derivative"] > 0
+
+
 def test_an_exception_of_our_own_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a fault of the oracle")
