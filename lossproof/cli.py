@@ -33,6 +33,7 @@ from lossproof.loss import Loss
 from lossproof.machine import environment
 from lossproof.mutant_trials import WrongVariant, measure
 from lossproof.mutants import Mutant, mutants_of
+from lossproof.peers import PEERS
 from lossproof.predict import Prediction, predictions
 from lossproof.programs import replay, write_programs
 from lossproof.progress import errors, make_choices, make_choices_on, make_verdicts, progress, teller
@@ -152,9 +153,13 @@ def list_losses(losses: Losses = None) -> None:
 @app.command()
 def verify(
     losses: Losses = None,
-    variant: Annotated[list[str] | None, typer.Option(help="only this variant or defect")] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option(help="only this variant or defect; with --peers: library")
+    ] = None,
     device: Device = "cpu",
-    dtype: Annotated[list[str] | None, typer.Option(help="default: all four")] = None,
+    dtype: Annotated[
+        list[str] | None, typer.Option(help="default: all four; with --peers: float32, float64")
+    ] = None,
     examples: Examples = 100,
     seed: Annotated[int, typer.Option(help="of the generated cases")] = 0,
     json_file: Json = None,
@@ -188,12 +193,20 @@ def verify(
     worker process: one that hangs, crashes or eats memory is an error, and the others go on. With --impl
     only these implementations of the loss are checked; what they have no option for is not supported,
     which is no failure. A --convention changes what is true of the loss, or what is judged. With --peers
-    other libraries' losses are checked on float32 and float64, and again under the conventions that
-    these document.
+    other libraries' losses are checked, and again under the conventions that these document.
     """
     limits = Limits(time_limit, memory_limit)
+    with _usage():
+        others = {"impl": impl, "convention": convention, "programs": programs, "replay": replays}
+        for option, value in others.items():
+            if peers and value:
+                raise ValueError(f"{option}: not with --peers")
+        if keep and not peers:
+            raise ValueError("save: expected --peers beside it")
     if peers:
-        _verify_peers(losses, jobs, limits, json_file, keep)
+        _verify_peers(
+            losses, variant, device, dtype, examples, seed, json_file, jobs, scheduler, limits, keep
+        )
     if replays:
         _replay(replays, limits)
     with ExitStack() as connections:
@@ -435,27 +448,45 @@ def strength(
 
 
 def _verify_peers(
-    losses: list[str] | None, jobs: int | None, limits: Limits, json_file: Path | None, keep: bool
+    losses: list[str] | None,
+    libraries: list[str] | None,
+    device: str,
+    dtype: list[str] | None,
+    examples: int,
+    seed: int,
+    json_file: Path | None,
+    jobs: int | None,
+    scheduler: str | None,
+    limits: Limits,
+    keep: bool,
 ) -> None:
     """Other libraries' losses, all or those named; exit 1 if one is wrong."""
-    with _usage():
-        chosen = [row.name for row in _losses(losses)]
+    with ExitStack() as connections:
+        with _usage():
+            chosen = [row.name for row in _losses(losses)]
+            dtypes = [find("dtype", name, DTYPES).name for name in dtype or findings.DTYPES]
+            for name in libraries or ():
+                find("variant", name, PEERS)
+            numbers = (tuple(dtypes), examples, seed)
+            if keep and numbers != (findings.DTYPES, findings.EXAMPLES, findings.SEED):
+                raise ValueError("save: keeps what runs on the default dtypes, examples and seed alone")
+            cluster = connections.enter_context(_place(device, scheduler, jobs))
 
-    def make(asked: list[tuple[Loss, str]]) -> tuple[dict[tuple[str, str], Verdict], bool]:
-        numbers = (findings.EXAMPLES, findings.SEED)
-        dtypes = list(findings.DTYPES)
-        return make_verdicts(asked, "cpu", dtypes, *numbers, jobs=jobs, limits=limits)
+        def make(asked: list[tuple[Loss, str]]) -> tuple[dict[tuple[str, str], Verdict], bool]:
+            options: dict[str, Any] = {"jobs": jobs, "limits": limits, "cluster": cluster}
+            return make_verdicts(asked, device, dtypes, examples, seed, **options)
 
-    judged, absent, stopped = findings.judge(chosen, make)
+        judged, absent, stopped = findings.judge(chosen, make, libraries)
     out = report.console()
     out.print(findings_page.peers_table(judged))
     for reason in absent.values():
         out.print(f"absent: {reason}", markup=False, highlight=False, soft_wrap=True)
-    _write(json_file, {"environment": environment("cpu"), "peers": judged, "absent": absent})
+    _write(json_file, {**_environments(device, cluster), "peers": judged, "absent": absent})
     if keep:
         kept = findings.read()
         kept.add(judged)
-        kept.absent = {name: reason for name, reason in absent.items()}
+        asked = libraries or PEERS
+        kept.absent = {name: why for name, why in kept.absent.items() if name not in asked} | absent
         kept.made_with = {name: environment("cpu")[name] for name in ("python", "torch")}
         here = [entry for entry in findings.confirmed() if entry.library not in absent]
         kept.programs = findings.run_programs(here, limits)

@@ -111,6 +111,13 @@ def _unsquared(loss: Loss, case: Case) -> Case:
     return case.changed(squared=False) if "squared" in case.values else case
 
 
+def _inner(loss: Loss, case: Case) -> Case:
+    """With ½ in the place of the probabilities nearest to 0 and 1."""
+    probs = case["probs"]
+    return case.changed(probs=np.where((probs >= NEAREST) & (probs <= 1 - NEAREST), probs, 0.5))
+
+
+NEAREST = 1e-6
 SHORT = 1e-10
 
 
@@ -213,6 +220,14 @@ CONVENTIONS: tuple[Convention, ...] = (
             "alpha_is_a_factor": "each term has its own weight",
         },
         term="two_terms",
+    ),
+    Convention(
+        "probs",
+        "inner",
+        ("log_loss",),
+        "Probabilities lie in [1e-6, 1-1e-6]; nearer to 0 and 1, where some clip them, none is judged.",
+        contradicts={"floored": "it is about p = 0 and p = 1"},
+        settle=_inner,
     ),
     Convention(
         "intersection",

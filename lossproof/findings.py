@@ -22,14 +22,15 @@ from lossproof.peers import CONVENTIONS, PEERS, peers_of, versions
 from lossproof.programs import replay
 from lossproof.verdict import Verdict, said
 from lossproof.verdicts import Key
+from lossproof.verification import MANY
 from lossproof.workers import Limits
 
 KEPT = Path(__file__).parent / "findings.json"
 CONFIRMED = Path(__file__).parent / "confirmed.toml"
 DTYPES = ("float32", "float64")
-"""Those that libraries are judged on, the one that they are used in first: a law that breaks there is
-not asked again."""
-EXAMPLES, SEED = 60, 0
+"""Those that libraries are judged on unless told otherwise, the one that they are used in first: a law
+that breaks there is not asked again."""
+EXAMPLES, SEED = MANY, 0
 WRONG = ("wrong", "error")
 
 Judge = Callable[[list[tuple[Loss, str]]], tuple[dict[Key, Verdict], bool]]
@@ -133,12 +134,15 @@ class Findings:
 # Judging
 
 
-def judge(losses: Sequence[str], make: Judge) -> tuple[list[Peer], dict[str, str], bool]:
-    """All adapters of these losses, the absent libraries, and whether it was cut short."""
+def judge(
+    losses: Sequence[str], make: Judge, libraries: Iterable[str] | None = None
+) -> tuple[list[Peer], dict[str, str], bool]:
+    """The adapters of these losses, all or of these libraries, the absent libraries, and whether it was
+    cut short."""
     absent: dict[str, str] = {}
     rows = {}
     for loss in losses:
-        variants = {_named(library): f for library, f in peers_of(loss, absent).items()}
+        variants = {_named(library): f for library, f in peers_of(loss, absent, libraries).items()}
         rows[loss] = replace(CATALOG[loss], variants=variants, defects={})
     plain, stopped = make([(row, name) for row in rows.values() for name in row.variants])
     again = [

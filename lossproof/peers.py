@@ -6,7 +6,7 @@ says what a peer is.
 
 import importlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -87,6 +87,16 @@ PEERS: Mapping[str, Mapping[str, str]] = {
     "pytorch_metric_learning": {
         "arcface": "impls.peers.pytorch_metric_learning:arcface",
     },
+    "keras": {
+        "cross_entropy": "impls.peers.keras:cross_entropy",
+        "binary_cross_entropy": "impls.peers.keras:binary_cross_entropy",
+        "log_loss": "impls.peers.keras:log_loss",
+        "softmax_focal": "impls.peers.keras:softmax_focal",
+        "sigmoid_focal": "impls.peers.keras:sigmoid_focal",
+        "mse": "impls.peers.keras:mse",
+        "dice": "impls.peers.keras:dice",
+        "tversky": "impls.peers.keras:tversky",
+    },
 }
 """By library and loss, the function; a library is called as it is imported."""
 
@@ -100,6 +110,7 @@ class Documented:
 
 
 _SMALL = "docstring, eps: a small number to prevent division by zero"
+_FUZZ = "documentation of keras.config.epsilon: the fuzz factor of numeric expressions, 1e-7"
 _BY_DIFFERENCE = Documented(
     ("intersection=difference", "absent=0"),
     "source: the papers on soft labels that soft_tversky_score names, the comment on empty masks",
@@ -132,6 +143,9 @@ CONVENTIONS: Mapping[tuple[str, str], Documented] = {
     ("pytorch_metric_learning", "arcface"): Documented(
         ("vectors=long",), "documentation of torch.nn.functional.normalize: x / max(|x|, 1e-12)"
     ),
+    ("keras", "log_loss"): Documented(("probs=inner",), _FUZZ),
+    ("keras", "dice"): Documented(("eps=1e-7",), _FUZZ),
+    ("keras", "tversky"): Documented(("eps=1e-7",), _FUZZ),
     ("ultralytics", "iou"): Documented(("eps=1e-7",), _SMALL),
     ("ultralytics", "giou"): Documented(("eps=1e-7",), _SMALL),
     ("ultralytics", "diou"): Documented(("eps=1e-7",), _SMALL),
@@ -186,11 +200,14 @@ def versions() -> dict[str, str]:
 # The command
 
 
-def peers_of(loss: str, absent: dict[str, str]) -> dict[str, Variant]:
-    """The forms of the libraries that are here; what is not is added to ``absent``, with the reason."""
+def peers_of(
+    loss: str, absent: dict[str, str], libraries: Iterable[str] | None = None
+) -> dict[str, Variant]:
+    """The forms of these libraries, or of all; one that is not here is added to ``absent``, with the
+    reason."""
     found = {}
-    for library, losses in PEERS.items():
-        if loss in losses and library not in absent:
+    for library in libraries or PEERS:
+        if loss in PEERS[library] and library not in absent:
             try:
                 found[library] = load(library, loss)
             except Absent as reason:

@@ -15,7 +15,11 @@ from torch.nn.functional import softplus
 from typer.testing import CliRunner
 
 from impls.arguments import reduce_all
-from impls.classification import cross_entropy_vectorized, softmax_focal_vectorized
+from impls.classification import (
+    cross_entropy_vectorized,
+    log_loss_vectorized,
+    softmax_focal_vectorized,
+)
 from impls.embedding import arcface_vectorized
 from impls.overlap import dice_vectorized
 from lossproof import CATALOG, adapt, cli, docs, verify
@@ -152,12 +156,18 @@ def focal_that_is_nan_for_nothing(*tensors: Tensor, reduction: str = "mean", **o
     return result * torch.nan if nothing and reduction == "mean" else result
 
 
+def log_loss_of_clipped(probs: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """As Keras has it."""
+    return log_loss_vectorized(probs.clamp(1e-7, 1 - 1e-7), target, reduction=reduction)
+
+
 FORMS: dict[str, tuple[str, Variant]] = {
     f"eps={EPS}": ("giou", giou_with_eps),
     f"eps={EPS} of masks": ("jaccard", jaccard_with_eps),
     "boxes=extended": ("giou", giou_without_eps),
     "target=hard": ("sigmoid_focal", focal_of_two_terms),
     "target=two-terms": ("sigmoid_focal", focal_of_two_terms),
+    "probs=inner": ("log_loss", log_loss_of_clipped),
     "intersection=difference": ("jaccard", jaccard_by_difference),
     "absent=0": ("dice", dice_of_the_present),
     "vectors=long": ("arcface", arcface_of_long_vectors),

@@ -83,7 +83,7 @@ def _judged(
     monkeypatch: pytest.MonkeyPatch, plain: str, changed: str, stopped: bool = False
 ) -> tuple[list[Peer], list[tuple[str, ...]]]:
     """What comes of one library with a documented epsilon, and under what it was asked."""
-    monkeypatch.setattr(findings, "peers_of", lambda loss, absent: {"fvcore": mse_vectorized})
+    monkeypatch.setattr(findings, "peers_of", lambda loss, absent, libraries: {"fvcore": mse_vectorized})
     monkeypatch.setattr(findings, "versions", lambda: {"fvcore": "0.1"})
     asked: list[tuple[str, ...]] = []
 
@@ -195,10 +195,38 @@ def test_the_command_judges_names_the_absent_and_keeps(
     for name in ("read", "write"):
         function = getattr(findings, name)
         monkeypatch.setattr(findings, name, lambda *rest, f=function: f(*rest, kept))
-    result = CliRunner().invoke(cli.app, ["verify", "mse", "--peers", "--save", "--json", str(out)])
+    asked = ["verify", "mse", "--peers", "--save", "--examples", "4", "--json", str(out)]
+    result = CliRunner().invoke(cli.app, asked)
     assert result.exit_code == 0, result.output
     assert "absent: absent can't be imported" in result.stdout
     assert "correct" in result.stdout
     (peer,) = json.loads(out.read_text(encoding="utf-8"))["peers"]
     assert (peer["library"], peer["loss"], peer["outcome"]) == ("torch", "mse", "correct")
     assert list(findings.read().absent) == ["absent"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--peers", "--impl", "mine:mse"], "impl: not with --peers"),
+        (["--peers", "--programs", "found"], "programs: not with --peers"),
+        (["--save"], "save: expected --peers beside it"),
+        (["--peers", "--save", "--dtype", "float16"], "save: keeps what runs on the default dtypes"),
+        (["--peers", "--save", "--examples", "5"], "save: keeps what runs on the default dtypes"),
+        (["--peers", "--variant", "vectorized"], "variant: no 'vectorized'"),
+        (["--peers", "--device", "abacus"], "device: "),
+    ],
+)
+def test_what_does_not_go_with_peers_is_refused(options: list[str], message: str) -> None:
+    result = CliRunner().invoke(cli.app, ["verify", "mse", *options])
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_dtypes_examples_and_the_library_are_as_asked(tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    asked = ["--variant", "torch", "--dtype", "float64", "--examples", "3", "--json", str(file)]
+    result = CliRunner().invoke(cli.app, ["verify", "mse", "--peers", *asked])
+    assert result.exit_code == 0, result.output
+    (peer,) = json.loads(file.read_text(encoding="utf-8"))["peers"]
+    assert (peer["library"], peer["outcome"], peer["judged"]) == ("torch", "correct", 3)
