@@ -237,8 +237,9 @@ def test_an_implementation_of_yours_competes(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("lossproof.progress.verdicts_on", _all_right)
     (tmp_path / "mine_to_choose.py").write_text(FAST, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    few = {name: CATALOG["mse"].variants[name] for name in ("native",)}
-    monkeypatch.setattr("lossproof.cli.CATALOG", {"mse": replace(CATALOG["mse"], variants=few)})
+    few = replace(CATALOG["mse"], variants={"native": CATALOG["mse"].variants["native"]})
+    for module in ("cli", "asked"):
+        monkeypatch.setattr(f"lossproof.{module}.CATALOG", {"mse": few})
     command = "choose mse --impl mine_to_choose:squares --reduces none --size 1000 --threads 1 --jobs 1"
     result = CliRunner().invoke(cli.app, command.split())
     assert result.exit_code == 0, result.output

@@ -45,7 +45,7 @@ def small_mse(monkeypatch: pytest.MonkeyPatch, shared_cache: Path) -> Loss:
             "workloads": row.workloads[:1],
         }
     )
-    for module in ("cli", "verification", "choosing", "verdicts"):
+    for module in ("cli", "asked", "verification", "choosing", "verdicts"):
         monkeypatch.setattr(f"lossproof.{module}.CATALOG", {"mse": small})
     return small
 
@@ -151,7 +151,8 @@ def test_a_defect_that_gets_through_fails(small_mse: Loss, monkeypatch: pytest.M
     harmless = Loss(
         **{**vars(small_mse), "defects": {"published_harmless": Defect(mse_vectorized, "value")}}
     )
-    monkeypatch.setattr("lossproof.cli.CATALOG", {"mse": harmless})
+    for module in ("cli", "asked"):
+        monkeypatch.setattr(f"lossproof.{module}.CATALOG", {"mse": harmless})
     result = _invoke("verify", "mse", "--dtype", "float32", "--examples", "10")
     assert result.exit_code == 1
     assert "NOT REJECTED" in result.stdout
@@ -161,7 +162,9 @@ def test_a_wrong_variant_does_not_stop_the_others(
     small_mse: Loss, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mixed = {"wrong": mse_published_broadcast, "vectorized": mse_vectorized}
-    monkeypatch.setattr("lossproof.cli.CATALOG", {"mse": Loss(**{**vars(small_mse), "variants": mixed})})
+    row = Loss(**{**vars(small_mse), "variants": mixed})
+    for module in ("cli", "asked"):
+        monkeypatch.setattr(f"lossproof.{module}.CATALOG", {"mse": row})
     result = _invoke("verify", "mse", "--dtype", "float32", "--examples", "10")
     assert result.exit_code == 1
     lines = {
@@ -196,7 +199,8 @@ def test_predict_says_that_nothing_was_measured(
     """A line for each variant, under a title that says so; what can't be predicted says why."""
     variants = {**small_mse.variants, "asking": lambda input, target, reduction: input.sum().item()}
     asking = Loss(**{**vars(small_mse), "variants": variants})
-    monkeypatch.setattr("lossproof.cli.CATALOG", {"mse": asking})
+    for module in ("cli", "asked"):
+        monkeypatch.setattr(f"lossproof.{module}.CATALOG", {"mse": asking})
     file = tmp_path / "predicted.json"
     result = _invoke("predict", "mse", "--dtype", "bfloat16", "--json", str(file))
     assert result.exit_code == 0, result.output

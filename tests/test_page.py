@@ -211,7 +211,8 @@ class Work:
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     work = Work()
-    monkeypatch.setattr("lossproof.cli.CATALOG", {**CATALOG, "mse": MSE})
+    for module in ("cli", "asked"):
+        monkeypatch.setattr(f"lossproof.{module}.CATALOG", {**CATALOG, "mse": MSE})
     monkeypatch.setattr("lossproof.progress.verdicts_on", work.verdicts_on)
     monkeypatch.setattr("lossproof.progress.choose_for", work.choose_for)
     for plot in ("error_against_time", "time_against_size"):  # they take a while, and are tested above

@@ -352,6 +352,6 @@ def test_the_number_of_processes_is_the_workers_own() -> None:
 
 
 def test_without_dask_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lossproof.cli.find_spec", lambda name: None)
+    monkeypatch.setattr("lossproof.asked.find_spec", lambda name: None)
     code, output = _invoke("choose", "mse", "--scheduler", "tcp://127.0.0.1:1")
     assert (code, 'pip install "lossproof[dask]"' in output) == (2, True)
