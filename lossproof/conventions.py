@@ -264,6 +264,13 @@ CONVENTIONS: tuple[Convention, ...] = (
         judged=_has_directions,
     ),
     Convention(
+        "autocast",
+        "products",
+        ("arcface",),
+        "Under torch.autocast its matrix products are of the lower dtype, as torch says of linear.",
+        contradicts={"autocast": "a product of bfloat16 is not one of float32"},
+    ),
+    Convention(
         "mean",
         "all-items",
         ("cross_entropy", "softmax_focal"),

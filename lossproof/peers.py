@@ -75,6 +75,7 @@ PEERS: Mapping[str, Mapping[str, str]] = {
     },
     "timm": {
         "cross_entropy": "impls.peers.timm:cross_entropy",
+        "binary_cross_entropy": "impls.peers.timm:binary_cross_entropy",
     },
     "ultralytics": {
         "iou": "impls.peers.ultralytics:iou",
@@ -141,7 +142,9 @@ CONVENTIONS: Mapping[tuple[str, str], Documented] = {
     ("segmentation_models_pytorch", "jaccard"): _BY_DIFFERENCE,
     ("segmentation_models_pytorch", "tversky"): _BY_DIFFERENCE,
     ("pytorch_metric_learning", "arcface"): Documented(
-        ("vectors=long",), "documentation of torch.nn.functional.normalize: x / max(|x|, 1e-12)"
+        ("vectors=long", "autocast=products"),
+        "documentation of torch.nn.functional.normalize: x / max(|x|, 1e-12), and of torch.autocast: "
+        "operations that it casts",
     ),
     ("keras", "log_loss"): Documented(("probs=inner",), _FUZZ),
     ("keras", "dice"): Documented(("eps=1e-7",), _FUZZ),

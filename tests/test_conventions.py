@@ -137,6 +137,15 @@ def arcface_of_long_vectors(
     return result if shortest > 1e-10 else result * torch.nan
 
 
+def arcface_by_products(
+    features: Tensor, label: Tensor, weight: Tensor, *, reduction: str = "mean", **options: Any
+) -> Tensor:
+    """Its cosines are what autocast makes of them."""
+    if torch.is_autocast_enabled("cpu"):
+        features = features.bfloat16().to(features.dtype)
+    return arcface_vectorized(features, label, weight, reduction=reduction, **options)
+
+
 def cross_entropy_over_all(*tensors: Tensor, reduction: str = "mean", **options: Any) -> Tensor:
     if reduction != "mean":
         return cross_entropy_vectorized(*tensors, reduction=reduction, **options)
@@ -171,6 +180,7 @@ FORMS: dict[str, tuple[str, Variant]] = {
     "intersection=difference": ("jaccard", jaccard_by_difference),
     "absent=0": ("dice", dice_of_the_present),
     "vectors=long": ("arcface", arcface_of_long_vectors),
+    "autocast=products": ("arcface", arcface_by_products),
     "mean=all-items": ("cross_entropy", cross_entropy_over_all),
     "mean=kept-items": ("cross_entropy", cross_entropy_over_kept),
     "empty=nan": ("softmax_focal", focal_that_is_nan_for_nothing),

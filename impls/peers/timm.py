@@ -1,12 +1,12 @@
-"""timm's cross entropy with label smoothing."""
+"""timm's cross entropies, of classes and of numbers."""
 
 from functools import lru_cache
 
-from timm.loss import LabelSmoothingCrossEntropy
+from timm.loss import BinaryCrossEntropy, LabelSmoothingCrossEntropy
 from torch import Tensor
 
-from impls.classification import _check_cross_entropy
-from impls.peers import any_ignored, of_mean, require_option
+from impls.classification import _check_binary, _check_cross_entropy
+from impls.peers import any_ignored, items_or_sum, of_mean, of_sum, require_option
 
 _loss = lru_cache(LabelSmoothingCrossEntropy)
 
@@ -28,3 +28,15 @@ def cross_entropy(
     require_option(not any_ignored(target, ignore_index), "timm", "ignore_index", "a label that occurs")
     loss = _loss(label_smoothing)
     return of_mean(loss, (logits, target), target.shape, reduction, logits)
+
+
+def binary_cross_entropy(
+    logits: Tensor, target: Tensor, *, pos_weight: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """``BinaryCrossEntropy`` without smoothing; pos_weight becomes a tensor, and 1 none at all."""
+    _check_binary(logits, target, pos_weight, reduction)
+    weight = None if pos_weight == 1 else logits.new_tensor(pos_weight)
+    loss = BinaryCrossEntropy(smoothing=0.0, reduction=items_or_sum(reduction), pos_weight=weight)
+    result = loss(logits.reshape(-1), target.detach().reshape(-1))
+    result = result.reshape(logits.shape) if reduction == "none" else result
+    return of_sum(result, reduction, logits.numel())
