@@ -29,6 +29,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from lossproof.loss import Loss
 from oracles.numeric import flatten
@@ -77,6 +78,13 @@ _BOX_MOVES = np.array(
 """Ways to move a box, each beside its opposite: way w and way w ^ 1."""
 
 
+@lru_cache(maxsize=1000)
+def _signs(name: str, shape: tuple[int, ...]) -> npt.NDArray[np.int8]:
+    """Which way each element goes in each of the 32 moves: the same for all arrays of a shape."""
+    random = np.random.default_rng(list(name.encode()))
+    return random.choice(np.array([-1, 1], np.int8), (2 * PERTURBATIONS, *shape))
+
+
 def _moves(argument: Argument, position: int, array: Array) -> Array:
     """Directions to move the array in: 16 for one unit, 16 for 64 units.
 
@@ -85,12 +93,11 @@ def _moves(argument: Argument, position: int, array: Array) -> Array:
     two boxes grow, shrink and shift against each other, so that every tie is broken both ways; so does
     half of the near ones, or else what all corners of a thin box add up to would look like a jump.
     """
-    random = np.random.default_rng(list(argument.name.encode()))
-    signs = random.choice(np.array([-1, 1], array.dtype), (2 * PERTURBATIONS, *array.shape))
+    signs = _signs(argument.name, array.shape)
     moves = signs * array
     half = PERTURBATIONS // 2
     if argument.kind == "probability":
-        scaled = signs
+        scaled = signs.astype(array.dtype)
         scaled[1::2] = -scaled[::2]  # at 0 and at 1 only one of the two is left
     elif argument.kind in ("row", "weight"):
         scaled = signs * np.abs(array).max(axis=argument.row_axis, keepdims=True, initial=0)
@@ -185,14 +192,19 @@ def elements(case: Case) -> int:
 
 def fresh_items(loss: Loss, case: Case, unit: float, smallest: float) -> Truth:
     """The items, in their shape."""
+    return _items(loss, case, unit, smallest, np.shape(loss.exact(case)))
+
+
+def _items(loss: Loss, case: Case, unit: float, smallest: float, shape: tuple[int, ...]) -> Truth:
     answers = _ask(loss, case, _stacks(loss, case, unit))
     truth = _judged(answers, unit * np.maximum(loss.floor(case), np.abs(answers[0])), smallest)
-    shape = np.shape(loss.exact(case))
     return Truth(*(part.reshape(shape) for part in (truth.value, truth.budget, truth.floor)))
 
 
-true_items = lru_cache(maxsize=100_000)(fresh_items)
-"""The same, kept: all laws and implementations ask for the same small cases."""
+@lru_cache(maxsize=100_000)
+def true_items(loss: Loss, case: Case, unit: float, smallest: float) -> Truth:
+    """The same, kept: all laws and implementations ask for the same small cases."""
+    return _items(loss, case, unit, smallest, items_shape(loss, case))
 
 
 @lru_cache(maxsize=100_000)

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -120,9 +120,10 @@ class TorchTrial:
         tight: bool = False,
         autocast: bool = False,
     ) -> Measured:
-        backward = case is None and layout == "contiguous" and track == "all" and not autocast
-        call = Call(case or self.case, reduction, layout, track, backward, autocast)
-        outcome = self._outcome(call, keep=case is None)
+        plain = layout == "contiguous" and track == "all" and not autocast
+        call = Call(case or self.case, reduction, layout, track, plain and case is None, autocast)
+        keeps, twin = self._keeps(case), replace(call, backward=True)
+        outcome = self._outcome(twin if plain and keeps and twin in self._kept else call, keeps)
         truth = self._truth(call.case, reduction)
         if outcome.value.shape != truth.value.shape:
             raise Broken(
@@ -138,7 +139,7 @@ class TorchTrial:
         self, name: str, case: Case | None = None, *, reduction: str = "none", track: str = "all"
     ) -> Measured:
         call = Call(case or self.case, reduction, "contiguous", track, backward=True)
-        outcome = self._outcome(call, keep=case is None)
+        outcome = self._outcome(call, self._keeps(case))
         truth = self._true_gradient(name, call.case, reduction)
         label = f"gradient_{outcome.number}_{name}"
         return self._measured(outcome.gradients[name], truth, truth.budget, label)
@@ -155,7 +156,7 @@ class TorchTrial:
 
     def facts(self, case: Case | None = None, *, reduction: str = "none") -> Facts:
         call = Call(case or self.case, reduction, "contiguous", "all", backward=case is None)
-        return self._outcome(call, keep=case is None).facts
+        return self._outcome(call, self._keeps(case)).facts
 
     def traces(self, *, reduction: str = "none") -> list[Trace]:
         call = Call(self.case, reduction, "contiguous", "all", backward=True)
@@ -240,6 +241,11 @@ class TorchTrial:
         return Measured(value, budget, rounding, overflow, name)
 
     # The implementation's side
+
+    def _keeps(self, case: Case | None) -> bool:
+        """Whether what a call gives serves all who ask: not where a law names the trial's own case, to
+        call once more."""
+        return case is not self.case
 
     def _outcome(self, call: Call, keep: bool) -> Outcome:
         if keep and call in self._kept:

@@ -296,14 +296,15 @@ def ignored_items_do_not_count(trial: Trial) -> None:
 def nothing_kept(trial: Trial) -> None:
     """With all items ignored, or all class weights 0, sum and mean are 0 with no gradient."""
     case = trial.case
-    ignored = case.changed(target=np.full_like(case["target"], case["ignore_index"]))
-    no_weight = np.zeros(case["logits"].shape[1])
-    weightless = _unsmoothed(case).changed(**{_class_weight(case): no_weight})
-    for empty in (ignored, weightless):
-        for reduction in ("sum", "mean"):
-            equal(trial.value(empty, reduction=reduction), Measured.exact(0.0))
-            got = trial.gradient("logits", empty, reduction=reduction)
-            equal(got, Measured.exact(0.0))
+    if case.seed % 2:
+        empty = case.changed(target=np.full_like(case["target"], case["ignore_index"]))
+    else:
+        no_weight = np.zeros(case["logits"].shape[1])
+        empty = _unsmoothed(case).changed(**{_class_weight(case): no_weight})
+    for reduction in ("sum", "mean"):
+        got = trial.gradient("logits", empty, reduction=reduction)
+        equal(got, Measured.exact(0.0))
+        equal(trial.value(empty, reduction=reduction), Measured.exact(0.0))
 
 
 def impossible_class(trial: Trial) -> None:

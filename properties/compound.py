@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -773,7 +774,12 @@ def _suffixes(case: Case) -> list[str]:
 
 def yolo_arguments(case: Case) -> tuple[Argument, ...]:
     """The arguments of all scales."""
-    return tuple(replace(a, name=a.name + suffix) for suffix in _suffixes(case) for a in YOLO_PARTS)
+    return _of_scales(tuple(_suffixes(case)))
+
+
+@cache
+def _of_scales(suffixes: tuple[str, ...]) -> tuple[Argument, ...]:
+    return tuple(replace(a, name=a.name + suffix) for suffix in suffixes for a in YOLO_PARTS)
 
 
 @st.composite

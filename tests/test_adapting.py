@@ -203,7 +203,7 @@ def test_the_command_verifies_a_file_of_yours(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "mine_to_verify.py").write_text(MINE, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     command = "verify sigmoid_focal --impl mine_to_verify:focal --set alpha=None --dtype float32"
-    programs = ["--examples", "3", "--programs", str(tmp_path / "found"), "--jobs", "1"]
+    programs = ["--examples", "10", "--programs", str(tmp_path / "found"), "--jobs", "1"]
     result = CliRunner().invoke(cli.app, [*command.split(), *programs])
     assert result.exit_code == 1, result.output
     assert "mine_to_verify:focal" in result.stdout
