@@ -14,9 +14,10 @@ import typer
 
 from lossproof import alarms, comparison, findings, findings_page, power
 from lossproof.catalog import CATALOG
-from lossproof.conventions import Convention, accepted
+from lossproof.conventions import accepted
 from lossproof.curves import picture
 from lossproof.describe import arguments, sentence, signature
+from lossproof.deviations import Convention
 from lossproof.loss import Loss
 from lossproof.report import findings_text
 from lossproof.strength import figures, share

@@ -25,7 +25,8 @@ from impls.overlap import dice_vectorized
 from lossproof import CATALOG, adapt, cli, docs, verify
 from lossproof.cases import generated
 from lossproof.choosing import Choice, Row
-from lossproof.conventions import CONVENTIONS, FORMULAS, NUMBER, accepted, under
+from lossproof.conventions import accepted, under
+from lossproof.deviations import CONVENTIONS, FORMULAS, NUMBER
 from lossproof.loss import Loss, Variant
 from lossproof.reference import reference
 from lossproof.report import choice_cells
