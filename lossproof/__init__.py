@@ -2,7 +2,8 @@
 
 from lossproof.adapting import adapt
 from lossproof.catalog import CATALOG
-from lossproof.choosing import Choice, choose
+from lossproof.choice import Choice
+from lossproof.choosing import choose
 from lossproof.chosen import Chosen
 from lossproof.describe import laws
 from lossproof.loss import Loss

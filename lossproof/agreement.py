@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 from lossproof.catalog import CATALOG
-from lossproof.choosing import Choice, choose_for, verdicts_of, workload_of_size
+from lossproof.choice import Choice
+from lossproof.choosing import choose_for, verdicts_of, workload_of_size
 from lossproof.lookup import find
 from lossproof.measure import PASSES
 from lossproof.verdict import Verdict

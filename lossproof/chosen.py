@@ -14,7 +14,7 @@ from lossproof.loss import Variant
 from lossproof.measure import BACKWARD, FORWARD
 
 if TYPE_CHECKING:
-    from lossproof.choosing import Choice
+    from lossproof.choice import Choice
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 """Elements of the first argument on which a choice rests; a call goes by the nearest, as a ratio."""

@@ -28,9 +28,7 @@ from lossproof.asked import (
 )
 from lossproof.cache import plain
 from lossproof.catalog import CATALOG
-from lossproof.choosing import (
-    Choice,
-)
+from lossproof.choice import Choice
 from lossproof.deciding import VARIANT
 from lossproof.lookup import find, require_device
 from lossproof.loss import Loss

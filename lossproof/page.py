@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lossproof.choosing import Choice
+from lossproof.choice import Choice
 from lossproof.describe import sentence
 from lossproof.loss import Loss
 from lossproof.measure import PASSES

@@ -13,7 +13,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
 
-from lossproof.choosing import Choice
+from lossproof.choice import Choice
 from lossproof.curves import short_numbers
 from lossproof.measure import PASSES
 from properties.trial import BUDGETS

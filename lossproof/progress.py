@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from lossproof.choosing import Choice, choose_for
+from lossproof.choice import Choice
+from lossproof.choosing import choose_for
 from lossproof.loss import Loss
 from lossproof.verdict import Verdict
 from lossproof.verdicts import Key, verdicts_on

@@ -7,7 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from lossproof.choosing import Choice, Row
+from lossproof.choice import Choice, Row
 from lossproof.deciding import VARIANT
 from lossproof.describe import arguments, sentence, signature
 from lossproof.loss import Loss

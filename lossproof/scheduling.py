@@ -16,7 +16,8 @@ from distributed import CancelledError, Client, Future, KilledWorker, wait
 from distributed.comm.core import CommClosedError
 
 from lossproof import cache
-from lossproof.choosing import Choice, choice_from_plain, choice_key
+from lossproof.choice import Choice, choice_from_plain
+from lossproof.choosing import choice_key
 from lossproof.loss import Loss
 from lossproof.tasks import Lost, TimingDied, files, time_variants, verify_job, versions
 from lossproof.verdict import Verdict

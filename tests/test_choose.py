@@ -13,16 +13,8 @@ from torch import Tensor
 from impls.regression import mse_naive, mse_vectorized
 from lossproof import CATALOG, cache, choose
 from lossproof.agreement import agree
-from lossproof.choosing import (
-    COPY,
-    Choice,
-    Row,
-    _rounds,
-    choose_for,
-    decide,
-    verdicts_of,
-    workload_of_size,
-)
+from lossproof.choice import Choice, Row, decide
+from lossproof.choosing import COPY, _rounds, choose_for, verdicts_of, workload_of_size
 from lossproof.inputs import load_workload
 from lossproof.loss import Loss
 from lossproof.measure import (

@@ -9,7 +9,7 @@ from torch import Tensor
 
 import lossproof
 from lossproof import CATALOG, Loss
-from lossproof.choosing import Choice
+from lossproof.choice import Choice
 from lossproof.chosen import SIZES, Chosen
 from lossproof.measure import BACKWARD, FORWARD
 from properties.case import Workload

@@ -24,7 +24,7 @@ from impls.embedding import arcface_vectorized
 from impls.overlap import dice_vectorized
 from lossproof import CATALOG, adapt, cli, docs, verify
 from lossproof.cases import generated
-from lossproof.choosing import Choice, Row
+from lossproof.choice import Choice, Row
 from lossproof.conventions import accepted, under
 from lossproof.deviations import CONVENTIONS, FORMULAS, NUMBER
 from lossproof.loss import Loss, Variant

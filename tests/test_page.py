@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lossproof import CATALOG, cli
-from lossproof.choosing import Choice, Row
+from lossproof.choice import Choice, Row
 from lossproof.loss import Loss
 from lossproof.measure import BACKWARD, FORWARD, PASSES, Timing
 from lossproof.page import Chapter, page
