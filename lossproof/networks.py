@@ -45,17 +45,16 @@ def vgg_like(
         if value < least:
             raise ValueError(f"{name}: expected at least {least}, got {value}")
     network = Network(width, seed, tuple(blocks), channels)
-    with torch.random.fork_rng(devices=[]):  # torch draws weights, too, that are overwritten
-        modules = [_module(layer) for layer in network.values()]
+    modules = [_module(layer) for layer in network.values()]
     return nn.Sequential(*modules).eval().requires_grad_(False)
 
 
 def _module(layer: Layer) -> nn.Module:
     if isinstance(layer, str):
         return nn.MaxPool2d(2) if layer == "pool" else nn.ReLU(inplace=True)
-    weight, bias = (torch.from_numpy(array).float() for array in layer)
-    convolution = nn.Conv2d(weight.shape[1], len(weight), 3, padding=1)
-    convolution.load_state_dict({"weight": weight, "bias": bias})
+    weight, bias = (nn.Parameter(torch.from_numpy(array).float()) for array in layer)
+    convolution = nn.Conv2d(weight.shape[1], len(weight), 3, padding=1, device="meta")  # draws nothing
+    convolution.weight, convolution.bias = weight, bias
     return convolution
 
 

@@ -9,7 +9,6 @@ import ctypes
 import io
 import os
 import random
-import stat
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -226,14 +225,16 @@ def _told(state: State, was: Any, now: Any) -> str:
     return state.what
 
 
-def _written() -> int:
-    """How much was written past Python, where file descriptor 1 is a file of its own, as in workers.
+_output_is_own = False
 
-    Where it is the error stream's too, warnings of others go there.
-    """
-    try:
-        facts = os.fstat(1)
-        shared = os.path.sameopenfile(1, 2)
-    except OSError:  # closed
-        return 0
-    return facts.st_size if stat.S_ISREG(facts.st_mode) and not shared else 0
+
+def own_output() -> None:
+    """Say that file descriptor 1 of this process is a file that nobody else writes to, as in workers: so
+    what is written past Python is a trace."""
+    global _output_is_own
+    _output_is_own = True
+
+
+def _written() -> int:
+    """How much was written past Python, where that can be told from what others write."""
+    return os.fstat(1).st_size if _output_is_own else 0

@@ -28,6 +28,7 @@ from lossproof.notes import Notes
 from lossproof.processes import cause_of_death, end_with_parent, kill_tree, launch
 from lossproof.references import resolve
 from lossproof.snippet import program
+from lossproof.traces import own_output
 from lossproof.trial import Died, TorchTrial
 from lossproof.verdict import SURVIVES, Finding, Verdict
 from lossproof.verification import verify
@@ -231,6 +232,7 @@ def _prepare(notes: str, output: str, log: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for descriptor, path in ((1, output), (2, log)):  # apart, since only what goes to 1 is a trace
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND), descriptor)
+    own_output()
     os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
     torch.set_num_threads(1)
     _notes = Notes(Path(notes))

@@ -536,8 +536,8 @@ def sure_and_right_class(trial: Trial) -> None:
     for name in ("gamma_dice", "gamma_cross"):
         case = case.changed(**{name: min(case[name], 0.5)})
     sure = case.changed(logits=logits)
-    equal(trial.value(sure), Measured.exact(0.0))
     equal(trial.gradient("logits", sure), Measured.exact(0.0))
+    equal(trial.value(sure), Measured.exact(0.0))
 
 
 def single_class(trial: Trial) -> None:
@@ -549,8 +549,8 @@ def single_class(trial: Trial) -> None:
         target=np.zeros_like(case["target"]),
         class_weight=None if weight is None else weight[:1],
     )
-    equal(trial.value(one), Measured.exact(0.0))
     equal(trial.gradient("logits", one), Measured.exact(0.0))
+    equal(trial.value(one), Measured.exact(0.0))
 
 
 EXP_LOG_LAWS = (
