@@ -23,7 +23,7 @@ from lossproof.measure import SLOW, Batch, Interrupted, estimate, interleaved, t
 from lossproof.recheck import recheck
 from lossproof.trial import Raised
 from lossproof.verdicts import silent
-from lossproof.verification import first_fault
+from lossproof.verification import first_fault, is_refusal
 from lossproof.workers import Report
 from properties.case import Workload
 from properties.general import value
@@ -63,7 +63,7 @@ def judge(function: Variant, loss: Loss, examples: int, seed: int = 0) -> Judgem
             try:
                 law(trial)
             except Raised as raised:
-                if not isinstance(raised.__cause__, NotImplementedError):
+                if not is_refusal(raised):
                     raise
                 refusals.extend([str(raised.__cause__)] * (law is value))
                 raise NotApplicable from raised

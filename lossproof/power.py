@@ -85,16 +85,21 @@ def main(
     """Show the share of gradient entries that could be 0 unnoticed, under all reductions together."""
     table = Table("loss", *DTYPES, box=SIMPLE_HEAD)
     new: Figures = {}
+    stopped = False
     chosen = [find("loss", name, CATALOG) for name in losses or CATALOG]
     try:
         for loss in track(chosen, "looking at gradients", console=Console(stderr=True)):
             shares = {dtype: zero_passes(loss, dtype, examples, seed) for dtype in DTYPES}
             new[loss.name] = {dtype: round(share, 4) for dtype, share in shares.items()}
             table.add_row(loss.name, *(f"{share:.1%}" for share in shares.values()))
-    finally:
-        Console().print(table)
-        if saving:
-            keep(FIGURES, new)
+    except KeyboardInterrupt:
+        stopped = True
+    Console().print(table)
+    if saving:
+        keep(FIGURES, new)
+    if stopped:
+        Console(stderr=True).print("interrupted: what was done is shown and kept", style="yellow")
+        raise typer.Exit(130)
 
 
 if __name__ == "__main__":

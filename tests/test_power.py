@@ -1,14 +1,19 @@
 """What the gradient law sees: a returned zero is noticed where it should be."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
-from lossproof import CATALOG
+from lossproof import CATALOG, power
+from lossproof.loss import Loss
 from lossproof.power import zero_passes
-from properties.case import Case
+from properties.case import DTYPES, Case
 
 MSE = CATALOG["mse"]
 
@@ -33,3 +38,20 @@ def test_every_reduction_must_let_it_pass() -> None:
 def test_inputs_show_most_zeros(loss: str, most: float) -> None:
     """Of the generated inputs' gradients, not too many are so small that 0 would do."""
     assert zero_passes(CATALOG[loss], "bfloat16", examples=60) < most
+
+
+def test_an_interrupt_keeps_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(loss: Loss, *rest: object) -> float:
+        if loss.name == "giou":
+            raise KeyboardInterrupt
+        return 0.25
+
+    file = tmp_path / "power.json"
+    monkeypatch.setattr(power, "FIGURES", file)
+    monkeypatch.setattr(power, "zero_passes", stopped)
+    app = typer.Typer()
+    app.command()(power.main)
+    result = CliRunner().invoke(app, ["mse", "giou", "--save"])
+    assert result.exit_code == 130
+    assert "interrupted" in result.stderr
+    assert json.loads(file.read_text(encoding="utf-8")) == {"mse": dict.fromkeys(DTYPES, 0.25)}
