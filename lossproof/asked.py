@@ -61,8 +61,8 @@ def brought(
     how["conventions"] = row.under
     how["names"] = dict(_pair("map", part) for part in names.split(",") if part)
     how["settings"] = {name: _value(text) for name, text in (_pair("set", s) for s in settings or [])}
-    brought = {reference: adapt(reference, losses[0], **how) for reference in impl}
-    return replace(row, variants=brought, defects={})
+    variants = {reference: adapt(reference, losses[0], **how) for reference in impl}
+    return replace(row, variants=variants, defects={})
 
 
 def require_impl(impl: list[str] | None, conventions: list[str] | None) -> None:

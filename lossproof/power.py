@@ -94,9 +94,10 @@ def main(
             table.add_row(loss.name, *(f"{share:.1%}" for share in shares.values()))
     except KeyboardInterrupt:
         stopped = True
-    Console().print(table)
-    if saving:
-        keep(FIGURES, new)
+    finally:
+        Console().print(table)
+        if saving:
+            keep(FIGURES, new)
     if stopped:
         Console(stderr=True).print("interrupted: what was done is shown and kept", style="yellow")
         raise typer.Exit(130)

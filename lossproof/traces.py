@@ -237,4 +237,7 @@ def own_output() -> None:
 
 def _written() -> int:
     """How much was written past Python, where that can be told from what others write."""
-    return os.fstat(1).st_size if _output_is_own else 0
+    try:
+        return os.fstat(1).st_size if _output_is_own else 0
+    except OSError:  # closed
+        return 0

@@ -41,10 +41,6 @@ warnings.filterwarnings("ignore", "In loss categorical_", SyntaxWarning)
 warnings.filterwarnings("ignore", "You are using a softmax over axis", UserWarning)
 
 
-def _require_library(known: bool, option: str, value: object) -> None:
-    require_option(known, LIBRARY, option, value)
-
-
 def _one_hot(labels: Tensor, like: Tensor) -> Tensor:
     """Labels (N, *) as ones and zeros (N, C, *) in the dtype of the logits."""
     return F.one_hot(labels, like.shape[1]).movedim(-1, 1).to(like.dtype)
@@ -62,7 +58,7 @@ def binary_cross_entropy(
 ) -> Tensor:
     """``binary_crossentropy`` from logits."""
     _check_binary(logits, target, pos_weight, reduction)
-    _require_library(pos_weight == 1, "pos_weight", pos_weight)
+    require_option(pos_weight == 1, LIBRARY, "pos_weight", pos_weight)
     pair = target.detach().unsqueeze(-1), logits.unsqueeze(-1)
     return reduce_all(losses.binary_crossentropy(*pair, from_logits=True), reduction, logits)
 
@@ -107,9 +103,9 @@ def cross_entropy(
     """``sparse_categorical_crossentropy`` from logits, which alone ignores a class; with smoothing
     ``categorical_crossentropy``, which alone smooths. Both along axis 1."""
     _check_cross_entropy(logits, target, weight, label_smoothing, ignore_index, reduction)
-    _require_library(weight is None, "weight", "a tensor")
+    require_option(weight is None, LIBRARY, "weight", "a tensor")
     if label_smoothing > 0:
-        _require_library(not any_ignored(target, ignore_index), "ignore_index", "with smoothing")
+        require_option(not any_ignored(target, ignore_index), LIBRARY, "ignore_index", "with smoothing")
         hot = _one_hot(target, logits)
         how = {"from_logits": True, "label_smoothing": label_smoothing, "axis": 1}
         items = losses.categorical_crossentropy(hot, logits, **how)
@@ -132,8 +128,8 @@ def softmax_focal(
 ) -> Tensor:
     """``categorical_focal_crossentropy`` from logits; the classes lie along the last axis, as alpha."""
     _check_softmax_focal(logits, target, gamma, alpha, smoothing, ignore_index, reduction)
-    _require_library(smoothing == 0, "smoothing", smoothing)
-    _require_library(not any_ignored(target, ignore_index), "ignore_index", ignore_index)
+    require_option(smoothing == 0, LIBRARY, "smoothing", smoothing)
+    require_option(not any_ignored(target, ignore_index), LIBRARY, "ignore_index", ignore_index)
     items = losses.categorical_focal_crossentropy(
         F.one_hot(target, logits.shape[1]).to(logits.dtype),
         logits.movedim(1, -1),
@@ -153,8 +149,8 @@ def _masks(
     smooth: float,
 ) -> tuple[Tensor, Tensor, tuple[int, ...]]:
     """Target and probabilities (N, C, S), and the axes to sum over."""
-    _require_library(smooth == 0, "smooth", smooth)
-    _require_library(activation == "none", "activation", activation)
+    require_option(smooth == 0, LIBRARY, "smooth", smooth)
+    require_option(activation == "none", LIBRARY, "activation", activation)
     first = 0 if include_background else 1
     axes = (0, 2) if batch else (2,)
     return as_voxels(target.detach()[:, first:]), as_voxels(probs[:, first:]), axes
@@ -173,7 +169,7 @@ def dice(
 ) -> Tensor:
     """``dice`` without smoothing, with an epsilon of 1e-7."""
     _check_overlap(probs, target, activation, reduction, smooth=smooth)
-    _require_library(not squared, "squared", squared)
+    require_option(not squared, LIBRARY, "squared", squared)
     g, p, axes = _masks(probs, target, batch, include_background, activation, smooth)
     return reduce_all(losses.dice(g, p, axis=axes), reduction, probs)
 
