@@ -22,7 +22,7 @@ Json = Annotated[Path | None, typer.Option("--json", help="write everything to t
 Examples = Annotated[int, typer.Option(min=1, help="generated cases for each dtype")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="worker processes; default: one for each core")]
 TimeLimit = Annotated[
-    float, typer.Option(min=0.1, help="seconds that one verification or program may take")
+    float, typer.Option(min=0.1, help="seconds that one dtype's verification or one program may take")
 ]
 MemoryLimit = Annotated[
     float, typer.Option(min=0.1, help="GiB of resident memory that one worker may hold")

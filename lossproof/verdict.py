@@ -1,7 +1,8 @@
 """Verdicts and findings: what verification says of an implementation."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -69,6 +70,15 @@ class Finding:
         """A finding as the cache holds it."""
         sides = {side: _array(kept[side]) for side in ("got", "wanted")}
         return cls(**{**kept, **sides, "budgets": float(kept["budgets"])})
+
+
+def outcome_of(findings: Sequence[Finding], unsupported: Sequence[str]) -> Outcome:
+    """What findings and dtypes that aren't supported amount to."""
+    if findings:
+        erring = all(finding.raised for finding in findings)
+        erring |= any(finding.law in MISCONDUCT for finding in findings)
+        return "error" if erring else "wrong"
+    return "unsupported" if unsupported else "correct"
 
 
 @dataclass(frozen=True)
@@ -146,3 +156,28 @@ class Verdict:
         }
         tuples = {name: tuple(kept[name]) for name in ("unsupported", "under")}
         return cls(**{**kept, **numbers, **tuples, "findings": findings})
+
+
+def merged(verdicts: Sequence[Verdict]) -> Verdict:
+    """One verdict of those on the same implementation, each on other dtypes.
+
+    A broken law is shown on the first dtype that broke it; of later ones it says nothing.
+    """
+    findings: dict[str, Finding] = {}
+    applied: Counter[str] = Counter()
+    for verdict in verdicts:
+        applied.update({law: n for law, n in verdict.applied.items() if law not in findings})
+        for finding in verdict.findings:
+            findings.setdefault(finding.law, finding)
+    unsupported = tuple(dtype for verdict in verdicts for dtype in verdict.unsupported)
+    refused = sum((Counter(verdict.refused) for verdict in verdicts), Counter[str]())
+    return replace(
+        verdicts[0],
+        outcome=outcome_of([*findings.values()], unsupported),
+        findings=tuple(findings.values()),
+        budgets={dtype: used for verdict in verdicts for dtype, used in verdict.budgets.items()},
+        ulps={dtype: used for verdict in verdicts for dtype, used in verdict.ulps.items()},
+        applied=dict(applied),
+        unsupported=unsupported,
+        refused=dict(refused.most_common()),
+    )

@@ -4,9 +4,8 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from lossproof.lookup import dtype_name, find, require_device
 from lossproof.loss import Law, Loss, Variant
 from lossproof.snippet import program
 from lossproof.trial import Call, Raised, TorchTrial
-from lossproof.verdict import MISCONDUCT, Finding, Outcome, Verdict
+from lossproof.verdict import Finding, Verdict, merged, outcome_of
 from properties.case import DTYPES, Case, spacing_at
 from properties.general import BATCH_LAWS, gradient, large_batch, mean_of_many, value
 from properties.trial import Broken, NotApplicable, budgets_used
@@ -70,7 +69,7 @@ def verify(
         announce: called with the law, the dtype and the call, before each call.
 
     Raises:
-        ValueError: unknown loss, convention, dtype, device or law, or fewer than 1 example.
+        ValueError: unknown loss, convention, dtype, device or law, no dtype, or fewer than 1 example.
 
     >>> import torch
     >>> def constant(input, target, *, reduction="mean"):
@@ -86,20 +85,25 @@ def verify(
         row = function.settled(row)
     require_device(device)
     names = [dtype_name(dtype) for dtype in dtypes]
+    if not names:
+        raise ValueError("dtypes: expected at least one")
     if examples < 1:
         raise ValueError(f"examples: expected at least 1, got {examples}")
     known = {law.__name__: law for law in (*row.laws, *BATCH_LAWS)}
     chosen = [find("law", law, known) for law in (known if laws is None else laws)]
-    check = _Check(function, row, chosen, device, examples, seed, announce)
     each = examples + 1
+    verdicts: list[Verdict] = []
     for index, name in enumerate(names):
 
         def done(count: int, before: int = index * each) -> None:
             if progress is not None:
                 progress(before + count, len(names) * each)
 
-        check.run(name, done)
-    return check.verdict()
+        shown = {finding.law for verdict in verdicts for finding in verdict.findings}
+        check = _Check(function, row, name, chosen, device, examples, seed, announce, shown)
+        check.run(done)
+        verdicts.append(check.verdict())
+    return merged(verdicts)
 
 
 def is_refusal(failure: Broken | Raised) -> bool:
@@ -170,62 +174,65 @@ def _batches(loss: Loss, dtype: str, examples: int, seed: int) -> Iterator[tuple
 
 
 class _Check:
-    """One verification under way."""
+    """The verification of one dtype under way, which the others' findings change nothing about."""
 
     def __init__(
         self,
         function: Variant,
         loss: Loss,
+        dtype: str,
         laws: list[Law],
         device: str,
         examples: int,
         seed: int,
         announce: Announce,
+        shown: Collection[str] = (),
     ) -> None:
         self.announce = announce
         self.law = value.__name__
         """What is being checked."""
-        self.function, self.loss, self.device = function, loss, device
+        self.function, self.loss, self.dtype, self.device = function, loss, dtype, device
         self.examples, self.seed = examples, seed
-        self.findings: dict[str, Finding] = {}
+        self.broken: set[str] = set()
+        self.findings: list[Finding] = []
+        self.shown = shown
+        """Laws that another dtype's findings show broken: they need no smallest case here."""
         self.refused: Counter[str] = Counter()
-        self.judged: Counter[str] = Counter()
-        self.refusing: set[str] = set()
-        """Dtypes on which something was refused."""
+        self.judged = 0
+        self.refuses = False
+        """Whether something was refused."""
         self.laws = laws
         self.applied = {law.__name__: 0 for law in laws}
-        self.budgets: dict[str, float] = {}
-        self.ulps: dict[str, float] = {}
+        self.budgets = self.ulps = 0.0
 
-    def trial(self, case: Case, dtype: str) -> TorchTrial:
+    def trial(self, case: Case) -> TorchTrial:
         def begin(call: Call) -> None:
-            self.announce(self.law, dtype, call)
+            self.announce(self.law, self.dtype, call)
 
-        return TorchTrial(self.function, self.loss, case, dtype, self.device, begin)
+        return TorchTrial(self.function, self.loss, case, self.dtype, self.device, begin)
 
-    def run(self, dtype: str, done: Callable[[int], object]) -> None:
-        """All laws on all cases of one dtype."""
-        self.budgets[dtype] = self.ulps[dtype] = 0.0
-        first, *others = generated(self.loss, dtype, self.examples, self.seed)
-        cases = [first, *failed_before(self.loss, dtype, _name(self.function)), *others]
+    def run(self, done: Callable[[int], object]) -> None:
+        """All laws on all cases."""
+        key = self.loss, self.dtype
+        first, *others = generated(*key, self.examples, self.seed)
+        cases = [first, *failed_before(*key, _name(self.function)), *others]
         for count, case in enumerate(cases):
-            trial = self.trial(case, dtype)
+            trial = self.trial(case)
             self._apply([law for law in self.laws if law not in BATCH_LAWS], trial)
             self._measure(trial)
             done(min(count + 1, self.examples))
         if self.examples >= MANY and {value, gradient} <= {*self.laws}:
-            further = self.examples // SOUGHT_SHARE
-            sought(self.loss, dtype, further, self.seed, partial(self._seek, dtype))
-        for law, case in _batches(self.loss, dtype, self.examples, self.seed):
+            sought(*key, self.examples // SOUGHT_SHARE, self.seed, self._seek)
+        for law, case in _batches(*key, self.examples, self.seed):
             if law in self.laws:
-                self._apply([law], self.trial(case, dtype))
+                self._apply([law], self.trial(case))
         done(self.examples + 1)
 
     def _apply(self, laws: Sequence[Law], trial: TorchTrial) -> None:
         refusals: set[str] = set()
         for law in laws:
             name = law.__name__
-            if name in self.findings:
+            if name in self.broken:
                 continue
             self.law = name
             try:
@@ -235,26 +242,27 @@ class _Check:
             except (Broken, Raised) as failure:
                 if is_refusal(failure):
                     refusals.add(str(failure.__cause__))
-                    self.refusing.add(trial.dtype)
+                    self.refuses = True
                     continue
                 if failure in trial.reported:  # the same call failed under a law before
                     continue
                 trial.reported.append(failure)
-                self.findings[name] = self._finding(law, trial, failure)
+                self.broken.add(name)
+                if name not in self.shown:
+                    self.findings.append(self._finding(law, trial, failure))
             self.applied[name] += 1
-            self.judged[trial.dtype] += law is value or value not in self.laws
+            self.judged += law is value or value not in self.laws
         self.refused.update(refusals)
 
-    def _seek(self, dtype: str, case: Case) -> float | None:
+    def _seek(self, case: Case) -> float | None:
         """Judge value and gradient; the share of the error budget that they use, if they are right."""
-        trial = self.trial(case, dtype)
+        trial = self.trial(case)
         self._apply([value, gradient], trial)
         used = self._measure(trial)
         return used if math.isfinite(used) else None
 
     def _measure(self, trial: TorchTrial) -> float:
         """Keep the largest errors seen; how many budgets this trial uses."""
-        dtype = trial.dtype
         try:
             pairs = [(trial.value(), trial.truth())]
             for argument in trial.arguments:
@@ -263,32 +271,32 @@ class _Check:
                     pairs.append((trial.gradient(argument.name), true))
         except (Broken, Raised) as failure:
             if not is_refusal(failure):
-                self.budgets[dtype] = self.ulps[dtype] = math.inf
+                self.budgets = self.ulps = math.inf
             return math.inf
         used = max(float(budgets_used(got, true).max(initial=0)) for got, true in pairs)
-        self.budgets[dtype] = max(self.budgets[dtype], used)
+        self.budgets = max(self.budgets, used)
         got, true = pairs[0]
         judged = np.isfinite(got.budget) & ~got.overflow
         with np.errstate(invalid="ignore"):
             error = np.where(judged, np.abs(got.value - true.value), 0)
-        ulps = error / spacing_at(np.maximum(np.abs(true.value), 1), dtype)
-        self.ulps[dtype] = max(self.ulps[dtype], float(ulps.max(initial=0)))
+        ulps = error / spacing_at(np.maximum(np.abs(true.value), 1), self.dtype)
+        self.ulps = max(self.ulps, float(ulps.max(initial=0)))
         return used
 
     def _finding(self, law: Law, trial: TorchTrial, failure: Broken | Raised) -> Finding:
         """The broken law on the smallest case that breaks it."""
 
         def breaks(case: Case) -> bool:
-            return self._breaks(law, case, trial.dtype)
+            return self._breaks(law, case)
 
         if law is mean_of_many:
             case = trial.case  # few would show nothing
         elif law is large_batch:
             case = halved(self.loss, trial.case, breaks)
         else:
-            key = (self.loss, trial.dtype, self.examples, self.seed)
+            key = (self.loss, self.dtype, self.examples, self.seed)
             case = shrunk(*key, trial.case, breaks, (_name(self.function), law.__name__))
-        final = self.trial(case, trial.dtype)
+        final = self.trial(case)
         try:
             law(final)
         except NotApplicable:
@@ -312,9 +320,9 @@ class _Check:
             raised=isinstance(failure, Raised),
         )
 
-    def _breaks(self, law: Law, case: Case, dtype: str) -> bool:
+    def _breaks(self, law: Law, case: Case) -> bool:
         try:
-            law(self.trial(case, dtype))
+            law(self.trial(case))
         except (Broken, Raised) as failure:
             return not is_refusal(failure)
         except NotApplicable:
@@ -322,22 +330,15 @@ class _Check:
         return False
 
     def verdict(self) -> Verdict:
-        findings = tuple(self.findings.values())
-        unsupported = tuple(d for d in self.budgets if d in self.refusing and not self.judged[d])
-        outcome: Outcome = "correct"
-        if findings:
-            erring = all(finding.raised for finding in findings)
-            erring |= any(finding.law in MISCONDUCT for finding in findings)
-            outcome = "error" if erring else "wrong"
-        elif unsupported:
-            outcome = "unsupported"
+        findings = tuple(self.findings)
+        unsupported = (self.dtype,) if self.refuses and not self.judged else ()
         return Verdict(
             self.loss.name,
             self.device,
-            outcome,
+            outcome_of(findings, unsupported),
             findings,
-            self.budgets,
-            self.ulps,
+            {self.dtype: self.budgets},
+            {self.dtype: self.ulps},
             self.applied,
             unsupported,
             dict(self.refused.most_common()),

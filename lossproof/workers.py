@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from lossproof.references import resolve
 from lossproof.snippet import program
 from lossproof.traces import own_output
 from lossproof.trial import Died, TorchTrial
-from lossproof.verdict import SURVIVES, Finding, Verdict
+from lossproof.verdict import SURVIVES, Finding, Verdict, merged
 from lossproof.verification import verify
 
 POLL_SECONDS = 0.05
@@ -51,7 +51,7 @@ class Limits:
     """What one implementation may take.
 
     Attributes:
-        seconds: of one verification, or of one program that is replayed.
+        seconds: of one dtype's verification, or of one program that is replayed.
         gibibytes: of resident memory of the process. The parent looks every 50 ms.
     """
 
@@ -83,34 +83,80 @@ def run(
 ) -> Iterator[tuple[Job, Verdict]]:
     """Verdicts as they come in. No process is left when this ends, is closed or is interrupted.
 
-    A worker keeps to one loss while it has variants, since they share the oracle's answers.
+    The dtypes of a job are parts that workers do side by side. A worker keeps to one loss while it has
+    parts, since they share the oracle's answers. What did not survive one part is spared the others.
     """
-    waiting: dict[str, deque[Job]] = {}
-    for each in jobs:
-        waiting.setdefault(each.loss, deque()).append(each)
+    waiting: dict[str, deque[_Part]] = {}
+    for job in jobs:
+        waiting.setdefault(job.loss, deque()).extend(_Whole(job).parts())
+    count = sum(map(len, waiting.values()))
     with tempfile.TemporaryDirectory(prefix="lossproof-") as folder:
-        slots = [_Worker(Path(folder, str(n)), limits) for n in range(min(workers, len(jobs)))]
+        slots = [_Worker(Path(folder, str(n)), limits) for n in range(min(workers, count))]
         try:
             while True:
                 for slot in slots:
-                    held = {other.loss for other in slots if other.job and other is not slot}
-                    if slot.job is None and (loss := _next_loss(waiting, slot.loss, held)):
+                    held = {other.loss for other in slots if other.part and other is not slot}
+                    if slot.part is None and (loss := _next_loss(waiting, slot.loss, held)):
                         slot.start(waiting[loss].popleft())
-                busy = {slot.future: slot for slot in slots if slot.job}
+                busy = {slot.future: slot for slot in slots if slot.part}
                 if not busy:
                     return
                 wait(busy, POLL_SECONDS, FIRST_COMPLETED)
                 for slot in busy.values():
                     answer = slot.poll(report)
-                    if answer is not None:
-                        yield answer
+                    if answer is None:
+                        continue
+                    part, verdict = answer
+                    report(part.name, 1, 1)
+                    if SURVIVES in verdict.laws_broken:
+                        kept = deque(p for p in waiting[slot.loss] if p.whole is not part.whole)
+                        part.whole.left -= len(waiting[slot.loss]) - len(kept)
+                        waiting[slot.loss] = kept
+                    if whole := part.whole.with_part(part.job, verdict):
+                        yield part.whole.job, whole
         finally:
             for slot in slots:
                 slot.stop()
                 slot.notes.close()
 
 
-def _next_loss(waiting: dict[str, deque[Job]], own: str, held: set[str]) -> str:
+@dataclass
+class _Whole:
+    """A job, and the verdicts on its parts so far."""
+
+    job: Job
+
+    def __post_init__(self) -> None:
+        self.left = len(self.job.dtypes)
+        self.verdicts: dict[str, Verdict] = {}
+
+    def parts(self) -> "Iterator[_Part]":
+        """One for each dtype."""
+        for dtype in self.job.dtypes:
+            yield _Part(self, replace(self.job, dtypes=(dtype,)))
+
+    def with_part(self, part: Job, verdict: Verdict) -> Verdict | None:
+        """The verdict on the whole, if this was the last part of it."""
+        self.verdicts[part.dtypes[0]] = verdict
+        self.left -= 1
+        if self.left:
+            return None
+        return merged([self.verdicts[dtype] for dtype in self.job.dtypes if dtype in self.verdicts])
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one worker does at a time: a dtype of a job."""
+
+    whole: _Whole
+    job: Job
+
+    @property
+    def name(self) -> str:
+        return f"verify {self.job.loss} {self.job.variant}, {self.job.dtypes[0]}"
+
+
+def _next_loss(waiting: dict[str, deque[_Part]], own: str, held: set[str]) -> str:
     """The worker's own loss, else one that no other worker has, else the one with most to do."""
     left = {loss: len(jobs) for loss, jobs in waiting.items() if jobs}
     if own in left:
@@ -126,40 +172,41 @@ class _Worker:
         self.output, self.log = path.with_suffix(".out"), path.with_suffix(".log")
         path.touch()
         self.path, self.notes, self.limits = path, Notes(path), limits
-        self.job: Job | None = None
+        self.part: _Part | None = None
         self.loss = ""
         self.executor: ProcessPoolExecutor | None = None
 
-    def start(self, job: Job) -> None:
+    def start(self, part: _Part) -> None:
         if self.executor is None:
             self._launch()
         assert self.executor is not None
         self.notes.clear()
-        self.job, self.loss = job, job.loss
+        self.part, self.loss = part, part.job.loss
         self.started = time.monotonic()
-        self.future: Future[Verdict] = self.executor.submit(_work, job)
+        self.future: Future[Verdict] = self.executor.submit(_work, part.job)
 
     def _launch(self) -> None:
         arguments = (str(self.path), str(self.output), str(self.log))
         self.executor, self.process, self.ready = launch(_prepare, arguments)
 
-    def poll(self, report: Report) -> tuple[Job, Verdict] | None:
-        """The job and its verdict, if there is one by now; the worker can take another then."""
-        assert self.job is not None
-        job, verdict = self.job, self._verdict(self.job, report)
+    def poll(self, report: Report) -> tuple[_Part, Verdict] | None:
+        """The part and its verdict, if there is one by now; the worker can take another then."""
+        assert self.part is not None
+        part, verdict = self.part, self._verdict(self.part, report)
         if verdict is None:
             return None
-        self.job = None
+        self.part = None
         if self._held() > self.limits.gibibytes * GIB / 2:  # which is not the next one's
             self.stop()
-        return job, verdict
+        return part, verdict
 
-    def _verdict(self, job: Job, report: Report) -> Verdict | None:
+    def _verdict(self, part: _Part, report: Report) -> Verdict | None:
+        job = part.job
         if not self.ready.done():  # still importing, which is not the implementation's time
             self.started = time.monotonic()
         if self.future.done():
             return self._answer(job)
-        report(f"verify {job.loss} {job.variant}", *self.notes.read_progress())
+        report(part.name, *self.notes.read_progress())
         if time.monotonic() - self.started > self.limits.seconds:
             return self._stopped(job, f"no answer within {self.limits.seconds:g} s (killed)")
         if self._held() > self.limits.gibibytes * GIB:

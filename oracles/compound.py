@@ -180,8 +180,9 @@ SURE = -50.0
 def _log_odds(logits: Array) -> Array:
     """log((1-p)/p) of softmax probabilities along axis -2, more than one class: no p is rounded to 1."""
     shifted = logits - np.max(logits.real, axis=-2, keepdims=True)
-    others = [np.delete(shifted, c, axis=-2) for c in range(logits.shape[-2])]
-    return np.concatenate([log_sum_exp(rest, axis=-2) for rest in others], axis=-2) - shifted
+    classes = range(logits.shape[-2])
+    others = np.take(shifted, [[o for o in classes if o != c] for c in classes], axis=-2)
+    return log_sum_exp(others, axis=-2)[..., 0, :] - shifted
 
 
 def _power_of_minus_log(odds: Array, gamma: float) -> Array:

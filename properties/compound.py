@@ -17,7 +17,7 @@ from oracles.numeric import flatten
 from properties import boxes as box_domain
 from properties import draw, general
 from properties.case import Argument, Array, BadCall, Case, Curve, Workload, round_to
-from properties.general import options_matter
+from properties.general import every_other, options_matter
 from properties.trial import Broken, Measured, Trial, assume, at_least, at_most, between, equal
 
 MASK_ARGUMENTS = (
@@ -470,6 +470,7 @@ def class_weights_add_up(trial: Trial) -> None:
 
 def weights_of_one(trial: Trial) -> None:
     """Class weights of 1 are none."""
+    every_other(trial)
     ones = np.ones(trial.case["logits"].shape[1])
     given, left_out = (trial.case.changed(class_weight=weight) for weight in (ones, None))
     equal(trial.value(given), trial.value(left_out))
@@ -483,6 +484,7 @@ def _coarse(trial: Trial) -> Case:
 
 def shift_invariant(trial: Trial) -> None:
     """Adding a constant to the logits of a voxel changes nothing."""
+    every_other(trial)
     start = _coarse(trial)
     shape = start["target"].shape
     shift = np.expand_dims(trial.case.random().integers(-16, 17, size=shape).astype(float), 1)
@@ -530,6 +532,7 @@ def _class_axis(logits: Array) -> Array:
 def sure_and_right_class(trial: Trial) -> None:
     """Logits of ±5,000 on the right side give 0 with no gradient, though the power's slope is
     infinite at 0."""
+    every_other(trial)
     case = trial.case
     is_target = np.expand_dims(case["target"], 1) == _class_axis(case["logits"])
     logits = round_to(np.where(is_target, 5e3, -5e3), trial.dtype)
@@ -542,6 +545,7 @@ def sure_and_right_class(trial: Trial) -> None:
 
 def single_class(trial: Trial) -> None:
     """With one class nothing can be wrong: 0 with no gradient."""
+    every_other(trial)
     case = trial.case
     weight = case["class_weight"]
     one = case.changed(
@@ -883,6 +887,7 @@ def _only(case: Case, *names: str) -> Case:
 def boxes_alone(trial: Trial) -> None:
     """With the other gains at 0 it is gain_box times the mean of the catalogue's ciou of each scale,
     added."""
+    every_other(trial)
     wanted = trial.case["gain_box"] * _box_part(trial.case)
     equal(trial.value(_only(trial.case, "gain_box")), Measured.exact(wanted, "gain_box mean ciou"))
 
@@ -890,6 +895,7 @@ def boxes_alone(trial: Trial) -> None:
 def objectness_alone(trial: Trial) -> None:
     """With the other gains at 0 it is gain_obj times the balanced mean of the catalogue's BCE against
     o of each scale, added."""
+    every_other(trial)
     wanted = trial.case["gain_obj"] * _objectness_part(trial.case)
     equal(trial.value(_only(trial.case, "gain_obj")), Measured.exact(wanted, "gain_obj mean BCE"))
 
@@ -897,12 +903,14 @@ def objectness_alone(trial: Trial) -> None:
 def classes_alone(trial: Trial) -> None:
     """With the other gains at 0 it is gain_cls times the mean of the catalogue's BCE of the classes of
     each scale, added."""
+    every_other(trial)
     wanted = trial.case["gain_cls"] * _class_part(trial.case)
     equal(trial.value(_only(trial.case, "gain_cls")), Measured.exact(wanted, "gain_cls mean BCE"))
 
 
 def sum_of_its_parts(trial: Trial) -> None:
     """It is the sum of its parts, each alone."""
+    every_other(trial)
     box, objectness, classes = (trial.value(_only(trial.case, name)) for name in GAINS)
     equal(trial.value(), box + objectness + classes)
 
@@ -915,6 +923,7 @@ def reductions_are_one(trial: Trial) -> None:
 
 def order_of_matched_cells(trial: Trial) -> None:
     """Permuting the matched cells, with all that belongs to them, changes nothing."""
+    every_other(trial)
     changed: dict[str, Array] = {}
     for suffix in _suffixes(trial.case):
         order = trial.case.random().permutation(len(trial.case["cells" + suffix]))
@@ -925,6 +934,7 @@ def order_of_matched_cells(trial: Trial) -> None:
 
 def shape_of_objectness(trial: Trial) -> None:
     """The shape of the objectness does not matter, only its order."""
+    every_other(trial)
     names = ["objectness" + suffix for suffix in _suffixes(trial.case)]
     flat = {name: trial.case[name].reshape(-1, 1) for name in names}
     equal(trial.value(trial.case.changed(**flat)), trial.value())
@@ -933,6 +943,7 @@ def shape_of_objectness(trial: Trial) -> None:
 def nothing_matched(trial: Trial) -> None:
     """With no matched cell what is left is the objectness, wanted to be 0 everywhere, and no gradient
     but its own is."""
+    every_other(trial)
     names = [a.name for a in trial.arguments if not a.name.startswith("objectness")]
     nothing = trial.case.changed(**{name: trial.case[name][:0] for name in names})
     wanted = trial.case["gain_obj"] * _objectness_part(nothing)
@@ -941,6 +952,7 @@ def nothing_matched(trial: Trial) -> None:
 
 def wanted_objectness_is_constant(trial: Trial) -> None:
     """Through the objectness no gradient flows to the boxes."""
+    every_other(trial)
     alone = _only(trial.case, "gain_obj")
     for name in (a.name for a in trial.arguments if a.gradient and a.kind == "box"):
         equal(trial.gradient(name, alone), Measured.exact(0.0))
@@ -955,6 +967,7 @@ def _single(case: Case, suffix: str, **options: object) -> Case:
 def scales_add_up(trial: Trial) -> None:
     """Lists give what their scales give alone, the objectness times its balance, added; a list of one
     scale is that scale."""
+    every_other(trial)
     case, suffixes = trial.case, _suffixes(trial.case)
     assume(suffixes != [""])
     weights = case["balance"] if len(suffixes) > 1 else (1.0,)
@@ -970,6 +983,7 @@ def scales_add_up(trial: Trial) -> None:
 
 def _affine_in(name: str) -> Callable[[Trial], None]:
     def law(trial: Trial) -> None:
+        every_other(trial)
         _affine(trial, name)
 
     law.__name__ = law.__qualname__ = f"affine_in_{name}"
@@ -979,6 +993,7 @@ def _affine_in(name: str) -> Callable[[Trial], None]:
 
 def rows_must_agree(trial: Trial) -> None:
     """Other numbers of boxes, cells, class logits or labels are refused."""
+    every_other(trial)
     suffix = _suffixes(trial.case)[0]
     for argument in YOLO_PARTS:
         if argument.name != "objectness":

@@ -13,7 +13,7 @@ from hypothesis.strategies import SearchStrategy
 from oracles.perceptual import Layer, activations, applied
 from properties import draw
 from properties.case import Argument, Array, BadCall, Case, Curve, Workload, round_to
-from properties.general import options_matter
+from properties.general import every_other, options_matter
 from properties.trial import Measured, Trial, assume, at_least, at_most, equal
 
 IMAGE = (-3, -2, -1)
@@ -176,6 +176,7 @@ def symmetric(trial: Trial) -> None:
 
 def single_layer_is_its_mse(trial: Trial) -> None:
     """With a single layer, the loss is the mean squared difference of its features."""
+    every_other(trial)
     case = trial.case
     images = [case[name].astype(np.longdouble) for name in ("output", "target")]
     pairs = (activations(image, case["features"], case["layers"]) for image in images)
@@ -196,6 +197,7 @@ def several_layers_average(trial: Trial) -> None:
 
 def linear_in_weights(trial: Trial) -> None:
     """The loss is linear in the layer weights."""
+    every_other(trial)
     random, layers = trial.case.random(), trial.case["layers"]
     first, second = (random.integers(0, 5, len(layers)).astype(float) for _ in range(2))
     parts = [trial.case.changed(weights=tuple(w.tolist())) for w in (first, second)]
@@ -214,6 +216,7 @@ def order_of_layers(trial: Trial) -> None:
 def stops_after_the_last_layer(trial: Trial) -> None:
     """Layers after the last one chosen are not computed: it is no error if the image is too small for
     their pools."""
+    every_other(trial)
     network = trial.case["features"]
     longer = Network(network.width, network.seed, (*network.blocks, 1, 1, 1), network.channels)
     equal(trial.value(trial.case.changed(features=longer)), trial.value())
@@ -231,6 +234,7 @@ def relu_brings_closer(trial: Trial) -> None:
 
 def linear_before_the_first_relu(trial: Trial) -> None:
     """At the first convolution only the difference of the images counts, and counts squared."""
+    every_other(trial)
     output, target = (np.clip(np.rint(trial.case[name]), -8, 8) for name in ("output", "target"))
     first = trial.case.changed(output=output, target=target, layers=("0",), weights=None)
     factor = 2.0 ** trial.case.random().choice([-2, -1, 1, 2])

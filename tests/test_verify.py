@@ -3,6 +3,8 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from impls.regression import mse_vectorized
 from lossproof import CATALOG, laws, verify
 from lossproof.cache import folder
 from lossproof.cases import halved, large, sought
-from lossproof.verdict import Verdict
+from lossproof.verdict import Verdict, merged
 from lossproof.verification import first_fault
 from properties.case import DTYPES, Case
 
@@ -354,6 +356,34 @@ def test_verdict_survives_the_cache() -> None:
     assert plain(kept) == plain(verdict)
 
 
+def half_as_exact(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """Rounds early, doesn't do float16, and raises for one element in bfloat16."""
+    if input.dtype is torch.float16:
+        raise NotImplementedError("float16")
+    if input.dtype is torch.bfloat16 and input.numel() == 1:
+        raise RuntimeError("one")
+    return rounded_early(input, target, reduction=reduction)
+
+
+def test_a_verdict_is_that_of_its_dtypes_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether they are verified in one call or apart, as workers do; neither knows of the other's
+    failures."""
+    monkeypatch.setenv("LOSSPROOF_CACHE", str(tmp_path / "together"))
+    together = verify(half_as_exact, "mse", examples=20)
+    monkeypatch.setenv("LOSSPROOF_CACHE", str(tmp_path / "apart"))
+    apart = [verify(half_as_exact, "mse", dtypes=[dtype], examples=20) for dtype in DTYPES]
+    assert [verdict.outcome for verdict in apart] == ["wrong", "wrong", "error", "unsupported"]
+    whole = merged(apart)
+    assert together.outcome == whole.outcome == "wrong"
+    shown = [(f.law, f.dtype, f.reason, f.snippet) for f in whole.findings]
+    assert shown == [(f.law, f.dtype, f.reason, f.snippet) for f in together.findings]
+    assert {f.dtype for f in whole.findings} == {"float64", "bfloat16"}
+    assert replace(together, findings=()) == replace(whole, findings=())
+    assert whole.refused == {"float16": 20 + 1}
+
+
 def test_first_fault_is_that_of_the_verdict() -> None:
     """Without shrinking: the first finding's law and dtype, and nothing where all is right."""
     fault = first_fault(zero_gradient, CATALOG["mse"], examples=5)
@@ -372,6 +402,7 @@ def test_first_fault_is_that_of_the_verdict() -> None:
         ({"loss": "gious"}, "loss: no 'gious'; did you mean giou"),
         ({"dtypes": ["float31"]}, "dtype: no 'float31'; did you mean float32"),
         ({"device": "gpu"}, "device: no 'gpu'"),
+        ({"dtypes": []}, "dtypes: expected at least one"),
         ({"examples": 0}, "examples: expected at least 1, got 0"),
         ({"laws": ["bound"]}, "law: no 'bound'; did you mean bounded"),
     ],

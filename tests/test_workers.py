@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from impls.regression import mse_vectorized
-from lossproof import CATALOG, references, workers
+from lossproof import CATALOG, references, verify, workers
 from lossproof.cases import generated
 from lossproof.loss import Loss, Variant
 from lossproof.notes import Notes
@@ -126,6 +126,37 @@ def test_each_has_its_verdict_whatever_the_others_do(
     passed, output = replay(tmp_path / "mse_crashes_survives.py", LIMITS)
     assert not passed
     assert "exit code -11" in output
+
+
+def hangs_in_half(*arguments: Tensor, **options: Any) -> Tensor:
+    return (hangs if arguments[0].dtype is torch.float16 else right)(*arguments, **options)
+
+
+def test_dtypes_are_verified_side_by_side() -> None:
+    """The verdict is that of one call; the first part that does not survive spares those that wait."""
+    parts: list[str] = []
+
+    def report(what: str, done: int, total: int) -> None:
+        if done == total == 1:
+            parts.append(what)
+
+    dtypes = ["float64", "float16", "float32", "bfloat16"]
+    row = _row(right, hangs_in_half)
+    coming = verdicts_on(_asked(row), "cpu", dtypes, 3, jobs=2, limits=LIMITS, report=report)
+    verdicts = {name: verdict for (_, name), verdict in coming}
+    assert sorted(parts[:4]) == sorted(f"verify mse right, {dtype}" for dtype in dtypes)
+    assert verdicts["right"] == verify(right, row, dtypes=dtypes, examples=3)
+    ((law, dtype),) = [(f.law, f.dtype) for f in verdicts["hangs_in_half"].findings]
+    assert (law, dtype) == ("survives", "float16")
+    assert verdicts["hangs_in_half"].outcome == "error"
+    assert list(verdicts["hangs_in_half"].budgets) == ["float64", "float32", "bfloat16"]
+
+    parts.clear()
+    ((_, verdict),) = verdicts_on(
+        _asked(_row(hangs)), "cpu", dtypes, 3, jobs=1, limits=LIMITS, report=report
+    )
+    assert parts == ["verify mse hangs, float64"]
+    assert verdict.laws_broken == ("survives",)
 
 
 def test_an_interrupt_leaves_no_process_and_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
