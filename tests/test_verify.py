@@ -382,6 +382,9 @@ def test_a_verdict_is_that_of_its_dtypes_together(
     assert {f.dtype for f in whole.findings} == {"float64", "bfloat16"}
     assert replace(together, findings=()) == replace(whole, findings=())
     assert whole.refused == {"float16": 20 + 1}
+    assert list(whole.budgets) == list(whole.ulps) == [*DTYPES]
+    assert whole.applied["value"] == apart[0].applied["value"]
+    assert apart[1].applied["value"] > 0  # which are not added
 
 
 def test_first_fault_is_that_of_the_verdict() -> None:
