@@ -141,6 +141,34 @@ def _share(wrong: Tensor, right: Tensor) -> Tensor:
     return torch.where(empty, 0, share)
 
 
+# Plain: for small masks, where calls cost more than arithmetic
+
+
+def _plain_sums(
+    probs: Tensor,
+    target: Tensor,
+    batch: bool,
+    include_background: bool,
+    activation: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """I, P and G of the items, and the probabilities and targets that they are made of, (N, C, S)."""
+    p, g = as_voxels(wide(probs)), as_voxels(wide(target.detach()))
+    if activation == "sigmoid":
+        p = torch.sigmoid(p)
+    elif activation == "softmax":
+        p = torch.softmax(p, dim=1)
+    if not include_background:
+        p, g = p[:, 1:], g[:, 1:]
+    axes = (0, 2) if batch else (2,)
+    return (p * g).sum(axes), p.sum(axes), g.sum(axes), p, g
+
+
+def _complement(right: Tensor, whole: Tensor) -> Tensor:
+    """1 - right / whole; 0 with no gradient where both are 0."""
+    empty = whole == 0
+    return torch.where(empty, 0, 1 - right / torch.where(empty, 1, whole))
+
+
 # Closed form: the sums in one compiled pass, the gradient in another
 
 
@@ -327,6 +355,27 @@ def dice_closed_form(
     return reduce_all(items, reduction, probs)
 
 
+def dice_plain(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    squared: bool = False,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """1 - (2I+s)/(P+G+s) as it stands."""
+    _check(probs, target, activation, reduction, smooth=smooth)
+    both, predicted, wanted, p, g = _plain_sums(probs, target, batch, include_background, activation)
+    if squared:
+        axes = (0, 2) if batch else (2,)
+        predicted, wanted = (p * p).sum(axes), (g * g).sum(axes)
+    items = _complement(2 * both + smooth, predicted + wanted + smooth)
+    return reduce_all(items, reduction, probs)
+
+
 # Jaccard: 1 - (I+s)/(P+G-I+s)
 
 
@@ -418,6 +467,23 @@ def jaccard_closed_form(
     return reduce_all(items, reduction, probs)
 
 
+def jaccard_plain(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """1 - (I+s)/(P+G-I+s) as it stands."""
+    _check(probs, target, activation, reduction, smooth=smooth)
+    both, predicted, wanted, *_ = _plain_sums(probs, target, batch, include_background, activation)
+    items = _complement(both + smooth, predicted + wanted - both + smooth)
+    return reduce_all(items, reduction, probs)
+
+
 # Tversky: 1 - (I+s)/(I+W+s), W = a Σp(1-g) + b Σ(1-p)g
 
 
@@ -497,6 +563,26 @@ def tversky_closed_form(
     _check(probs, target, activation, reduction, alpha=alpha, beta=beta, smooth=smooth)
     how = (False, batch, include_background, activation)
     items = _closed_items(probs, target, _tversky, _tversky_slopes, (alpha, beta, smooth), *how)
+    return reduce_all(items, reduction, probs)
+
+
+def tversky_plain(
+    probs: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    batch: bool = False,
+    include_background: bool = True,
+    activation: str = "none",
+    reduction: str = "mean",
+) -> Tensor:
+    """1 - (I+s)/(I+W+s), the errors taken as differences of sums."""
+    _check(probs, target, activation, reduction, alpha=alpha, beta=beta, smooth=smooth)
+    both, predicted, wanted, *_ = _plain_sums(probs, target, batch, include_background, activation)
+    right = both + smooth
+    items = _complement(right, right + alpha * (predicted - both) + beta * (wanted - both))
     return reduce_all(items, reduction, probs)
 
 

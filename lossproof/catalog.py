@@ -411,6 +411,7 @@ _ROWS = (
             "vectorized": overlap_impls.dice_vectorized,
             "fused": overlap_impls.dice_fused,
             "closed_form": overlap_impls.dice_closed_form,
+            "plain": overlap_impls.dice_plain,
         },
         defects={
             "published_above_one": Defect(published.dice_published_above_one, breaks="bounded"),
@@ -447,6 +448,7 @@ _ROWS = (
             "vectorized": overlap_impls.jaccard_vectorized,
             "fused": overlap_impls.jaccard_fused,
             "closed_form": overlap_impls.jaccard_closed_form,
+            "plain": overlap_impls.jaccard_plain,
         },
         defects={
             "published_no_union": Defect(
@@ -481,6 +483,7 @@ _ROWS = (
             "vectorized": overlap_impls.tversky_vectorized,
             "fused": overlap_impls.tversky_fused,
             "closed_form": overlap_impls.tversky_closed_form,
+            "plain": overlap_impls.tversky_plain,
         },
         defects={
             "mistaken_weights_swapped": Defect(
