@@ -20,21 +20,28 @@ class Compiled:
 
     Plain numbers must come as 0-dim tensors (:func:`number`), or every value compiles anew. Sizes of
     0 and 1 would, too: callers leave inputs that small to the uncompiled function.
+
+    Attributes:
+        function: what is compiled.
+        graphs: how many graphs it may need. The number of threads is a condition of each, so this is for
+            each number that torch has had.
     """
 
     def __init__(self, function: Callable[..., Any], graphs: int) -> None:
         self.function = function
         self.graphs = graphs
         self._kinds: set[Hashable] = set()
+        self._threads: set[int] = set()
 
     @cached_property
     def _compiled(self) -> Callable[..., Any]:
         options: dict[str, Any] = {}
+        limit = self.graphs * len(self._threads)
         if "recompile_limit" in inspect.signature(torch.compile).parameters:
-            options["recompile_limit"] = self.graphs
+            options["recompile_limit"] = limit
         else:  # older torch knows one limit for all functions
             config = torch._dynamo.config
-            config.recompile_limit = max(config.recompile_limit, self.graphs)
+            config.recompile_limit = max(config.recompile_limit, limit)
         return torch.compile(self.function, fullgraph=True, dynamic=True, **options)
 
     def __call__(self, *arguments: Any) -> Any:
@@ -42,9 +49,13 @@ class Compiled:
         if torch.is_autocast_enabled(device):  # would need graphs of its own, for what is widened anyway
             with torch.autocast(device, enabled=False):
                 return self(*arguments)
-        kind = (torch.is_grad_enabled(), *(_kind(argument) for argument in arguments))
+        threads = torch.get_num_threads()
+        kind = (threads, torch.is_grad_enabled(), *(_kind(argument) for argument in arguments))
         if kind in self._kinds:
             return self._compiled(*arguments)
+        if threads not in self._threads:  # with a higher limit; the graphs so far are found by it, too
+            self._threads.add(threads)
+            self.__dict__.pop("_compiled", None)
         # sizes that happen to be equal must not become a condition of the graph
         # (torch makes the module's patch at import, out of the type checker's sight)
         with _shapes_config.patch(use_duck_shape=False):  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from impls.compiled import Compiled, graph_input, number
 from lossproof import CATALOG
 from lossproof.cases import generated, large
 from lossproof.graphs import compiled_in
+from lossproof.measure import torch_threads
 from lossproof.trial import TorchTrial
 
 pytestmark = pytest.mark.compiled
@@ -54,6 +55,22 @@ def test_one_graph_too_many_is_an_error() -> None:
     compiled(torch.ones(3), "bb")
     with pytest.raises(torch._dynamo.exc.FailOnRecompileLimitHit):
         compiled(torch.ones(3), "ccc")
+
+
+def test_each_number_of_threads_has_its_graphs() -> None:
+    """One for each kind of call, whatever sizes are equal when it is made; no more than the limit."""
+
+    def added(tensor: torch.Tensor, other: torch.Tensor, flag: str) -> torch.Tensor:
+        return tensor.sum() + other.sum() + len(flag)
+
+    compiled = Compiled(added, graphs=1)
+    for graphs, threads in ((1, 1), (2, 2), (3, 3), (3, 1)):
+        with torch_threads(threads):
+            for sizes in ((4, 4), (4, 5)):
+                assert compiled(*map(torch.ones, sizes), "a") == sum(sizes) + 1
+        assert _graphs(compiled) == graphs
+    with pytest.raises(torch._dynamo.exc.FailOnRecompileLimitHit):
+        compiled(torch.ones(4), torch.ones(5), "bb")
 
 
 def test_an_eager_impostor_is_told_apart() -> None:
