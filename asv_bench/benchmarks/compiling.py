@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch._inductor.utils import fresh_cache
 
+from lossproof.graphs import compiled_in
 from lossproof.measure import seconds
 
 from .works import THREADS, Pass, batch_of, compile_something, for_each_loss
@@ -14,7 +15,7 @@ from .works import THREADS, Pass, batch_of, compile_something, for_each_loss
 class Compiling(Pass):
     def setup(self, variant: str, workload: str, dtype: str, device: str) -> None:
         self.cache: AbstractContextManager[Any] = nullcontext()
-        if variant in ("native", "naive", "vectorized") or dtype != "float32":
+        if not compiled_in(self.loss.variants[variant]) or dtype != "float32":
             raise NotImplementedError("nothing to compile, or not measured")
         self.cache = fresh_cache()
         self.cache.__enter__()
