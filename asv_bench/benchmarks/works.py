@@ -8,11 +8,17 @@ asv knows a parameter by its place in the list, which follows the catalogue: whe
 commits, run each commit on its own (``asv run COMMIT^!``).
 """
 
+import atexit
+import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -58,6 +64,20 @@ def measured(loss: Loss, variant: str, workload: str, dtype: str, device: str) -
         return True
     smallest = workload == loss.workloads[0].name
     return not workloads(loss)[workload].gpu and (dtype == "float32" or smallest)
+
+
+_notes = Path(mkdtemp(prefix="lossproof-asv-"))
+"""Of this process. Those that asv forks from it for single benchmarks share it, and leave it."""
+atexit.register(rmtree, _notes, ignore_errors=True)
+
+
+def shared(name: str, make: Callable[[], list[float]]) -> list[float]:
+    """Numbers that several benchmarks of a run show: the first one makes them."""
+    kept = _notes / f"{blake2b(name.encode()).hexdigest()}.json"
+    if not kept.exists():
+        kept.write_text(json.dumps(make()), encoding="utf-8")
+    numbers: list[float] = json.loads(kept.read_text(encoding="utf-8"))
+    return numbers
 
 
 @cache  # asv repeats a setup before every call
