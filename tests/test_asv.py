@@ -40,7 +40,26 @@ def test_figures_of_one_variant(modules: dict[str, ModuleType]) -> None:
     memory.setup(*place)
     assert 0 < accuracy.track_budgets(*place) < 8
     assert 0 < accuracy.track_ulps(*place) < 8
-    assert memory.track_peak_bytes(*place) >= memory.run()[1][0].nbytes
+    assert memory.track_peak_bytes(*place) >= accuracy.run()[1][0].nbytes
+
+
+def test_memory_is_that_of_accuracys_process_or_its_own(
+    modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where accuracy came first, nothing is run for it; what is left out is left out all the same."""
+    place = "vectorized", CATALOG["mse"].workloads[0].name, "float32", "cpu"
+    monkeypatch.setattr(modules["works"], "_notes", tmp_path)
+    alone = modules["memory"].mse()
+    alone.setup(*place)
+    monkeypatch.setattr(modules["works"], "_notes", tmp_path / "other")
+    modules["works"]._notes.mkdir()
+    modules["accuracy"].mse().setup(*place)
+    monkeypatch.setattr(modules["works"], "peak_bytes", None)
+    after = modules["memory"].mse()
+    after.setup(*place)
+    assert after.track_peak_bytes(*place) == alone.track_peak_bytes(*place) > 0
+    with pytest.raises(NotImplementedError):
+        after.setup("naive", *place[1:])
 
 
 def test_predicted_figures_of_one_variant(modules: dict[str, ModuleType]) -> None:

@@ -6,11 +6,12 @@ Only on the smallest workload: on larger ones the oracle can take half a minute.
 from lossproof.recheck import recheck
 from properties.trial import BUDGETS
 
-from .works import Pass, batch_of, for_each_loss, shared
+from .works import Pass, batch_of, for_each_loss, peak, shared
 
 
 class Accuracy(Pass):
     def setup(self, *place: str) -> None:
+        self.require_measured(*place)
         name = f"accuracy of {self.loss.name}, {place}"
         self.budgets, self.ulps = shared(name, lambda: self.errors(*place))
 
@@ -18,6 +19,7 @@ class Accuracy(Pass):
         """Budgets and ULP. Too large an error is a result; a fault that no error shows makes the
         benchmark fail."""
         super().setup(variant, workload, dtype, device)
+        peak(self.loss, variant, workload, dtype, device)  # now that it is ready to run; for memory.py
         value, gradients = self.run()
         batch = batch_of(self.loss, workload, dtype, device)
         checked = recheck(self.loss.variants[variant], batch, [value], gradients)

@@ -26,6 +26,7 @@ import torch
 
 from lossproof.catalog import CATALOG
 from lossproof.loss import Loss
+from lossproof.machine import peak_bytes
 from lossproof.measure import FIRST_ELEMENTS, SECONDS_A_ROUND, Batch, seconds
 from properties.case import Workload
 
@@ -98,6 +99,17 @@ def warm_run(
     return run, math.ceil(SECONDS_A_ROUND / max(seconds(run, 1, THREADS), 1e-7))
 
 
+def peak(loss: Loss, variant: str, workload: str, dtype: str, device: str) -> float:
+    """Bytes: the most that forward and backward hold at once, beside the inputs."""
+
+    def held() -> list[float]:
+        run, _ = warm_run(loss, variant, workload, dtype, device, backward=True)
+        return [peak_bytes(run, device)]
+
+    (most,) = shared(f"memory of {loss.name}, {variant}, {workload}, {dtype}, {device}", held)
+    return most
+
+
 class Pass(ABC):
     """A pass of a loss made ready; whatever is slow happens here, before anything is measured.
 
@@ -115,6 +127,10 @@ class Pass(ABC):
     def loss(self) -> Loss: ...
 
     def setup(self, variant: str, workload: str, dtype: str, device: str) -> None:
+        self.require_measured(variant, workload, dtype, device)
+        self.run, self.number = warm_run(self.loss, variant, workload, dtype, device, self.backward)
+
+    def require_measured(self, variant: str, workload: str, dtype: str, device: str) -> None:
         """
         Raises:
             NotImplementedError: what asv shows as "n/a".
@@ -122,7 +138,6 @@ class Pass(ABC):
         here = self.everywhere or variant == "naive" or workload == self.loss.workloads[0].name
         if not here or not measured(self.loss, variant, workload, dtype, device):
             raise NotImplementedError("not measured")
-        self.run, self.number = warm_run(self.loss, variant, workload, dtype, device, self.backward)
 
 
 def for_each_loss(kind: type[Pass]) -> dict[str, type[Pass]]:
