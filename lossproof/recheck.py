@@ -13,7 +13,7 @@ import torch
 from lossproof import tolerance
 from lossproof.loss import Variant
 from lossproof.measure import Batch
-from lossproof.trial import to_array
+from lossproof.trial import THEIRS, to_array
 from properties.case import DTYPES, Array, Case, DType, spacing_at, take_rows
 from properties.trial import BUDGETS
 
@@ -46,7 +46,10 @@ def recheck(
     facts = DTYPES[dtype]
     held = held_case(batch)
     rows, part = _some_rows(batch, held, random)
-    items = _items(function, batch)
+    try:
+        items = _items(function, batch)
+    except THEIRS as error:
+        return Recheck(np.inf, np.inf, f"the items are not given: {type(error).__name__}: {error}")
     truth = tolerance.fresh_items(loss, part, facts.unit, facts.smallest)
     got = items if loss.coupled(held) else items[rows]
     used = _used(got, truth, facts)

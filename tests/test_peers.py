@@ -204,8 +204,16 @@ def _refuses(*arguments: Any, **options: Any) -> torch.Tensor:
     raise NotImplementedError("reduction: no")
 
 
+def _fails_without_a_reduction(*arguments: Any, **options: Any) -> torch.Tensor:
+    if options["reduction"] == "none":
+        raise RuntimeError("out of graphs")
+    return mse_vectorized(*arguments, **options)
+
+
 def test_forms_are_timed_and_their_outputs_checked() -> None:
+    """One that fails when it is checked does not end the others."""
     forms = [
+        Form("failing", _fails_without_a_reduction, True, CORRECT),
         Form("vectorized", mse_vectorized, False, CORRECT),
         Form("broken", _twice, False, Judgement("wrong", "value")),
         Form("right", mse_vectorized, True, Judgement("wrong", "layout")),
@@ -218,8 +226,9 @@ def test_forms_are_timed_and_their_outputs_checked() -> None:
     assert notes["broken"] == "not timed: breaks value"
     assert notes["refusing"] == "unsupported: reduction: no"
     assert "budgets" in notes["wrong"]
+    assert notes["failing"] == "the items are not given: RuntimeError: out of graphs"
     timed = {name for name, form in found.forms.items() if form.microseconds is not None}
-    assert timed == {"vectorized", "right", "wrong"}
+    assert timed == {"vectorized", "right", "wrong", "failing"}
     assert (found.ours, found.libraries, found.correct_peers) == ("vectorized", ["right"], [])
     assert found.ratio("vectorized") == 1
 
