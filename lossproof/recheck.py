@@ -49,7 +49,8 @@ def recheck(
     try:
         items = _items(function, batch)
     except THEIRS as error:
-        return Recheck(np.inf, np.inf, f"the items are not given: {type(error).__name__}: {error}")
+        told, _, _ = f"{type(error).__name__}: {error}".partition("\n")
+        return Recheck(np.inf, np.inf, f"the items are not given: {told}")
     truth = tolerance.fresh_items(loss, part, facts.unit, facts.smallest)
     got = items if loss.coupled(held) else items[rows]
     used = _used(got, truth, facts)
