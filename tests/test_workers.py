@@ -144,7 +144,7 @@ def test_dtypes_are_verified_side_by_side() -> None:
     row = _row(right, hangs_in_half)
     coming = verdicts_on(_asked(row), "cpu", dtypes, 3, jobs=2, limits=LIMITS, report=report)
     verdicts = {name: verdict for (_, name), verdict in coming}
-    assert sorted(parts[:4]) == sorted(f"verify mse right, {dtype}" for dtype in dtypes)
+    assert {part for part in parts if "right" in part} == {f"verify mse right, {d}" for d in dtypes}
     assert verdicts["right"] == verify(right, row, dtypes=dtypes, examples=3)
     ((law, dtype),) = [(f.law, f.dtype) for f in verdicts["hangs_in_half"].findings]
     assert (law, dtype) == ("survives", "float16")
