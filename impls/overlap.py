@@ -150,8 +150,9 @@ def _plain_sums(
     batch: bool,
     include_background: bool,
     activation: str,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """I, P and G of the items, and the probabilities and targets that they are made of, (N, C, S)."""
+    squared: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """I, P and G of the items; the latter two of squares, where they are asked for."""
     p, g = as_voxels(wide(probs)), as_voxels(wide(target.detach()))
     if activation == "sigmoid":
         p = torch.sigmoid(p)
@@ -160,7 +161,8 @@ def _plain_sums(
     if not include_background:
         p, g = p[:, 1:], g[:, 1:]
     axes = (0, 2) if batch else (2,)
-    return (p * g).sum(axes), p.sum(axes), g.sum(axes), p, g
+    sizes = (p * p, g * g) if squared else (p, g)
+    return (p * g).sum(axes), sizes[0].sum(axes), sizes[1].sum(axes)
 
 
 def _complement(right: Tensor, whole: Tensor) -> Tensor:
@@ -368,10 +370,8 @@ def dice_plain(
 ) -> Tensor:
     """1 - (2I+s)/(P+G+s) as it stands."""
     _check(probs, target, activation, reduction, smooth=smooth)
-    both, predicted, wanted, p, g = _plain_sums(probs, target, batch, include_background, activation)
-    if squared:
-        axes = (0, 2) if batch else (2,)
-        predicted, wanted = (p * p).sum(axes), (g * g).sum(axes)
+    how = (batch, include_background, activation, squared)
+    both, predicted, wanted = _plain_sums(probs, target, *how)
     items = _complement(2 * both + smooth, predicted + wanted + smooth)
     return reduce_all(items, reduction, probs)
 
@@ -479,7 +479,7 @@ def jaccard_plain(
 ) -> Tensor:
     """1 - (I+s)/(P+G-I+s) as it stands."""
     _check(probs, target, activation, reduction, smooth=smooth)
-    both, predicted, wanted, *_ = _plain_sums(probs, target, batch, include_background, activation)
+    both, predicted, wanted = _plain_sums(probs, target, batch, include_background, activation)
     items = _complement(both + smooth, predicted + wanted - both + smooth)
     return reduce_all(items, reduction, probs)
 
@@ -580,7 +580,7 @@ def tversky_plain(
 ) -> Tensor:
     """1 - (I+s)/(I+W+s), the errors taken as differences of sums."""
     _check(probs, target, activation, reduction, alpha=alpha, beta=beta, smooth=smooth)
-    both, predicted, wanted, *_ = _plain_sums(probs, target, batch, include_background, activation)
+    both, predicted, wanted = _plain_sums(probs, target, batch, include_background, activation)
     right = both + smooth
     items = _complement(right, right + alpha * (predicted - both) + beta * (wanted - both))
     return reduce_all(items, reduction, probs)

@@ -57,8 +57,9 @@ def recheck(
     divisor = tolerance.divisor_of(loss, held) if loss.divisor else items.size
     if gradients:
         name = batch.learned[0]
-        if not loss.coupled(held):  # the slope of an entry needs no row but its own
-            rows = random.choice(rows, min(len(rows), GRADIENT_PLACES), replace=False)
+        if len(rows) > GRADIENT_PLACES and not loss.coupled(held):
+            # the slope of an entry needs no row but its own
+            rows = random.choice(rows, GRADIENT_PLACES, replace=False)
             part = take_rows(held, loss.arguments_of(held), rows)
         entries = to_array(gradients[0])[rows].reshape(-1) * divisor
         count = max(1, min(GRADIENT_PLACES, entries.size, STEPPED // tolerance.elements(part)))
