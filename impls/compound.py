@@ -650,7 +650,7 @@ def _means_one_by_one(scale: dict[str, Tensor], shares: dict[str, float]) -> Mea
         overlap = ciou_naive(boxes[m : m + 1], target_boxes[m : m + 1].detach(), reduction="sum")
         box = box + overlap / len(boxes)
         found[cell] = (1 - ratio) + ratio * (1 - overlap.detach()).clamp(min=0)
-        wanted = torch.full_like(class_logits[m].detach(), shares["negative"])
+        wanted = torch.full_like(class_logits[m].detach(), shares["negative"], dtype=torch.float64)
         wanted[scale["labels"][m]] = shares["positive"]
         classes = classes + _one_binary(class_logits[m], wanted) / len(boxes)
     return box, _one_binary(objectness.reshape(-1), found), classes
@@ -662,7 +662,11 @@ def _means(
     ciou: Callable[..., Tensor],
     binary: Callable[..., Tensor],
 ) -> Means:
-    """All matched cells at once, on widened tensors."""
+    """All matched cells at once, on widened tensors.
+
+    The classes' share is computed in float64: rounded to float32, ``positive`` and 1-positive would be
+    off by 3e-8, which a logit of 60,000 makes 0.002.
+    """
     boxes, target_boxes, objectness, class_logits = (
         wide(scale[name]) for name in ("boxes", "target_boxes", "objectness", "class_logits")
     )
@@ -671,6 +675,7 @@ def _means(
     ratio = shares["iou_ratio"]
     agreement = (1 - ratio) + ratio * (1 - overlap.detach()).clamp(min=0)
     found = found.scatter(0, scale["cells"], agreement)
+    class_logits = class_logits.double()
     wanted = torch.full_like(class_logits.detach(), shares["negative"])
     wanted = wanted.scatter(1, scale["labels"][:, None], shares["positive"])
     return (
