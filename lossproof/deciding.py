@@ -23,8 +23,9 @@ def deciding_source(loss: Loss) -> str:
     for function in reached(loss.variants[VARIANT], ROOM):
         digest.update(inspect.getsource(function).encode())
     mutating = ("mutants", "mutations", "sources")
-    judging = ("verification", "trial", "traces", "tolerance", "cases", "networks", "reference")
-    names = [f"lossproof.{name}" for name in (*mutating, *judging)]
+    judging = ("verification", "trial", "traces", "tolerance", "cases", "reference")
+    building = ("networks",) if loss.torch_options else ()
+    names = [f"lossproof.{name}" for name in (*mutating, *judging, *building)]
     names += [f"{room}.{loss.family}" for room in ("oracles", "properties")]
     for path in sorted(_imported({_path_of(name) for name in names}), key=str):
         digest.update(path.read_bytes())

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, is_dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ Variant = Callable[..., torch.Tensor]
 Law = Callable[[Trial], None]
 
 
+@cache
 def parameter_of(name: str) -> str:
     """The parameter that a tensor belongs to: ``boxes`` for ``boxes_0``, else its own name."""
     return re.sub(r"_\d$", "", name)

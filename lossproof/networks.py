@@ -46,14 +46,23 @@ def vgg_like(
             raise ValueError(f"{name}: expected at least {least}, got {value}")
     network = Network(width, seed, tuple(blocks), channels)
     modules = [_module(layer) for layer in network.values()]
-    return nn.Sequential(*modules).eval().requires_grad_(False)
+    return nn.Sequential(*modules).eval()
+
+
+class Conv2d(nn.Conv2d):
+    """A convolution whose weights are given: it draws none, which would take most of the time."""
+
+    def reset_parameters(self) -> None:
+        """Leave them."""
 
 
 def _module(layer: Layer) -> nn.Module:
     if isinstance(layer, str):
         return nn.MaxPool2d(2) if layer == "pool" else nn.ReLU(inplace=True)
-    weight, bias = (nn.Parameter(torch.from_numpy(array).float()) for array in layer)
-    convolution = nn.Conv2d(weight.shape[1], len(weight), 3, padding=1, device="meta")  # draws nothing
+    weight, bias = (
+        nn.Parameter(torch.from_numpy(array).float(), requires_grad=False) for array in layer
+    )
+    convolution = Conv2d(weight.shape[1], len(weight), 3, padding=1, device="meta")
     convolution.weight, convolution.bias = weight, bias
     return convolution
 

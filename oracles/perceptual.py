@@ -8,6 +8,7 @@ the largest of 2x2 pixels.
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from oracles.numeric import (
     Array,
@@ -31,11 +32,11 @@ def _convolved(x: Array, weight: Array, bias: Array) -> Array:
     if np.iscomplexobj(x):
         return _convolved(x.real, weight, bias) + 1j * _convolved(x.imag, weight, 0 * bias)
     height, width = x.shape[-2:]
-    padded = np.pad(x, [(0, 0)] * (x.ndim - 2) + [(1, 1), (1, 1)])
-    total, weight = bias[:, None], np.ascontiguousarray(np.moveaxis(weight, (2, 3), (0, 1)))
-    for row, column in np.ndindex(3, 3):
-        shifted = padded[..., row : row + height, column : column + width]
-        total = total + weight[row, column] @ shifted.reshape(*x.shape[:-2], height * width)
+    padded = np.zeros((*x.shape[:-2], height + 2, width + 2), x.dtype)
+    padded[..., 1:-1, 1:-1] = x
+    around = np.moveaxis(sliding_window_view(padded, (3, 3), axis=(-2, -1)), (-2, -1), (-4, -3))
+    columns = around.reshape(*x.shape[:-3], 9 * x.shape[-3], height * width)
+    total = weight.reshape(len(weight), -1) @ columns + bias[:, None]
     return total.reshape(*total.shape[:-1], height, width)
 
 

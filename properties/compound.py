@@ -770,15 +770,20 @@ YOLO_OPTIONS: dict[str, Any] = {
 }
 
 
-def _suffixes(case: Case) -> list[str]:
+def _suffixes(case: Case) -> tuple[str, ...]:
     """What the names of each scale end in: nothing where there is one tensor, not a list."""
-    found = [re.fullmatch(r"boxes(_\d)?", name) for name in case.values]
-    return [match[1] or "" for match in found if match] or [""]
+    return _endings(tuple(case.values))
+
+
+@cache
+def _endings(names: tuple[str, ...]) -> tuple[str, ...]:
+    found = [re.fullmatch(r"boxes(_\d)?", name) for name in names]
+    return tuple(match[1] or "" for match in found if match) or ("",)
 
 
 def yolo_arguments(case: Case) -> tuple[Argument, ...]:
     """The arguments of all scales."""
-    return _of_scales(tuple(_suffixes(case)))
+    return _of_scales(_suffixes(case))
 
 
 @cache
@@ -969,7 +974,7 @@ def scales_add_up(trial: Trial) -> None:
     scale is that scale."""
     every_other(trial)
     case, suffixes = trial.case, _suffixes(trial.case)
-    assume(suffixes != [""])
+    assume(suffixes != ("",))
     weights = case["balance"] if len(suffixes) > 1 else (1.0,)
     alone = [
         trial.value(_single(case, suffix, gain_obj=case["gain_obj"] * weight))
