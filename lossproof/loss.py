@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, is_dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import torch
@@ -20,6 +20,13 @@ Law = Callable[[Trial], None]
 def parameter_of(name: str) -> str:
     """The parameter that a tensor belongs to: ``boxes`` for ``boxes_0``, else its own name."""
     return re.sub(r"_\d$", "", name)
+
+
+@lru_cache(maxsize=1)
+def _built(build: Callable[..., Any], option: Any, dtype: torch.dtype, device: torch.device) -> Any:
+    """What a dataclass stands for in PyTorch code: the same object from call to call, as callers have
+    it, which shows whoever changes it."""
+    return build(**vars(option)).to(device=device, dtype=dtype)
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,7 @@ class Loss:
         for name, build in self.torch_options.items():
             if is_dataclass(values[name]):
                 like = next(tensor for tensor in tensors.values() if tensor.is_floating_point())
-                values[name] = build(**vars(values[name])).to(like)
+                values[name] = _built(build, values[name], like.dtype, like.device)
         return self.split(case, values)
 
     def exact(self, case: Case, *, reduction: str = "none") -> Any:

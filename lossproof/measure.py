@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy  # its parts when they are used: scipy.stats takes half a second
 import torch
-from scipy import stats
 from torch.utils.benchmark import timer
 
 from lossproof.loss import Loss, Variant
@@ -69,7 +69,7 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
     >>> median_interval([3.0, 1.0, 2.0])
     (1.0, 3.0)
     """
-    result = stats.quantile_test(values, q=0, p=0.5).confidence_interval(CONFIDENCE)
+    result = scipy.stats.quantile_test(values, q=0, p=0.5).confidence_interval(CONFIDENCE)
     low, high = float(result.low), float(result.high)
     return (
         min(values) if math.isnan(low) else low,

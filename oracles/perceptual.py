@@ -34,8 +34,8 @@ def _convolved(x: Array, weight: Array, bias: Array) -> Array:
     height, width = x.shape[-2:]
     padded = np.zeros((*x.shape[:-2], height + 2, width + 2), x.dtype)
     padded[..., 1:-1, 1:-1] = x
-    around = np.moveaxis(sliding_window_view(padded, (3, 3), axis=(-2, -1)), (-2, -1), (-4, -3))
-    columns = around.reshape(*x.shape[:-3], 9 * x.shape[-3], height * width)
+    neighbours = sliding_window_view(padded, (height, width), axis=(-2, -1))
+    columns = neighbours.reshape(*x.shape[:-3], 9 * x.shape[-3], height * width)
     total = weight.reshape(len(weight), -1) @ columns + bias[:, None]
     return total.reshape(*total.shape[:-1], height, width)
 
