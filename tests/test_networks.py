@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lossproof import CATALOG, layers_of, vgg19_features, vgg_like
+from lossproof import CATALOG, layers_of, verify, vgg19_features, vgg_like
 from lossproof.cases import generated
 from lossproof.loss import Variant
 from lossproof.trial import Raised, TorchTrial
@@ -290,3 +290,16 @@ def test_impostor_is_caught(impostor: Variant, law: str) -> None:
         return False
 
     assert any(breaks(case) for case in generated(LOSS, "float64", 40, 0))
+
+
+def changes_the_network(output: Tensor, target: Tensor, **options: Any) -> Tensor:
+    result = _right(output, target, **options)
+    options["features"][0].weight.data.mul_(2)
+    return result
+
+
+def test_the_network_stays_the_callers_from_call_to_call() -> None:
+    """So whoever changes it is wrong at the next call, and only on the case that it was given with."""
+    verdict = verify(changes_the_network, "vgg_content", dtypes=["float32"], examples=20)
+    assert {"repeatable", "zero_at_equality"} & {*verdict.laws_broken}
+    verify(_right, "vgg_content", dtypes=["float32"], examples=20).raise_if_wrong()

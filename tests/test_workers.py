@@ -128,6 +128,20 @@ def test_each_has_its_verdict_whatever_the_others_do(
     assert "exit code -11" in output
 
 
+def test_the_slowest_dtypes_are_begun_first() -> None:
+    """And the verdict is in the order that was asked for."""
+    begun: list[str] = []
+    asked = ("bfloat16", "float32", "float16", "float64")
+    job = workers.Job("mse", "vectorized", "impls.regression:mse_vectorized", "cpu", asked, 5, 0)
+
+    def report(task: str, done: int, total: int) -> None:
+        begun.extend({task} - {*begun})
+
+    ((_, verdict),) = workers.run([job], 1, Limits(), report)
+    assert [task.rpartition(" ")[2] for task in begun] == ["float16", "float64", "bfloat16", "float32"]
+    assert tuple(verdict.budgets) == asked
+
+
 def hangs_in_half(*arguments: Tensor, **options: Any) -> Tensor:
     return (hangs if arguments[0].dtype is torch.float16 else right)(*arguments, **options)
 
