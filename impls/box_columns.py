@@ -1,6 +1,6 @@
 """The box losses by columns: formulas of the four coordinates of each side, each a tensor of its own.
 
-Coordinates that lie side by side, as in (M, 4), keep a compiled loop from taking several boxes at once.
+A compiled loop takes several boxes at once where each coordinate is a number of its own.
 """
 
 import math

@@ -25,24 +25,28 @@ class Compiled:
         function: what is compiled.
         graphs: how many graphs it may need. The number of threads is a condition of each, so this is for
             each number that torch has had.
+        options: settings of the compiler, by name.
     """
 
-    def __init__(self, function: Callable[..., Any], graphs: int) -> None:
+    def __init__(
+        self, function: Callable[..., Any], graphs: int, options: dict[str, Any] | None = None
+    ) -> None:
         self.function = function
         self.graphs = graphs
+        self.options = options
         self._kinds: set[Hashable] = set()
         self._threads: set[int] = set()
 
     @cached_property
     def _compiled(self) -> Callable[..., Any]:
-        options: dict[str, Any] = {}
+        how: dict[str, Any] = {"fullgraph": True, "dynamic": True, "options": self.options}
         limit = self.graphs * len(self._threads)
         if "recompile_limit" in inspect.signature(torch.compile).parameters:
-            options["recompile_limit"] = limit
+            how["recompile_limit"] = limit
         else:  # older torch knows one limit for all functions
             config = torch._dynamo.config
             config.recompile_limit = max(config.recompile_limit, limit)
-        return torch.compile(self.function, fullgraph=True, dynamic=True, **options)
+        return torch.compile(self.function, **how)
 
     def __call__(self, *arguments: Any) -> Any:
         device = next(a.device.type for a in arguments if isinstance(a, Tensor))
