@@ -21,8 +21,12 @@ from impls.arguments import (
     require_shape,
     wide,
 )
-from impls.boxes import ciou_fused, ciou_naive, ciou_vectorized
-from impls.classification import binary_cross_entropy_fused, binary_cross_entropy_vectorized
+from impls.boxes import ciou_closed_form, ciou_fused, ciou_naive, ciou_vectorized
+from impls.classification import (
+    binary_cross_entropy_closed_form,
+    binary_cross_entropy_fused,
+    binary_cross_entropy_vectorized,
+)
 from impls.closed_masks import ClosedMasks, OfSums, logistic, share_slopes
 from impls.compiled import Compiled, graph_input, number
 
@@ -766,4 +770,32 @@ def yolo_detection_fused(
         balance,
         reduction,
         partial(_means, ciou=ciou_fused, binary=binary_cross_entropy_fused),
+    )
+
+
+def yolo_detection_closed_form(
+    boxes: Scales,
+    target_boxes: Scales,
+    objectness: Scales,
+    cells: Scales,
+    class_logits: Scales,
+    labels: Scales,
+    *,
+    gain_box: float = 0.05,
+    gain_obj: float = 1.0,
+    gain_cls: float = 0.5,
+    positive: float = 1.0,
+    negative: float = 0.0,
+    iou_ratio: float = 1.0,
+    balance: Sequence[float] = (4.0, 1.0, 0.4),
+    reduction: str = "mean",
+) -> Tensor:
+    """The same on the closed forms of ciou and binary cross entropy."""
+    return _yolo(
+        (boxes, target_boxes, objectness, cells, class_logits, labels),
+        {"gain_box": gain_box, "gain_obj": gain_obj, "gain_cls": gain_cls},
+        {"positive": positive, "negative": negative, "iou_ratio": iou_ratio},
+        balance,
+        reduction,
+        partial(_means, ciou=ciou_closed_form, binary=binary_cross_entropy_closed_form),
     )

@@ -844,6 +844,7 @@ _ROWS = (
             "naive": compound_impls.yolo_detection_naive,
             "vectorized": compound_impls.yolo_detection_vectorized,
             "fused": compound_impls.yolo_detection_fused,
+            "closed_form": compound_impls.yolo_detection_closed_form,
         },
         defects={
             "mistaken_attached_objectness": Defect(
