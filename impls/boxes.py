@@ -310,11 +310,9 @@ def _compiled(function: Callable[..., Any]) -> Compiled:
     """Four dtypes, with and without gradients or to one and to both.
 
     Left to itself, Inductor sees that columns of (M, 4) are not contiguous and takes one pair after the
-    other; told to take several at once, it gathers them, which is five times as fast. It would also
-    leave the loop to one thread for good if the first boxes that come are few.
+    other; told to take several at once, it gathers them, which is five times as fast.
     """
-    several = {"cpp.enable_tiling_heuristics": False, "cpp.min_chunk_size": 1}
-    return Compiled(function, graphs=8, options=several)
+    return Compiled(function, graphs=8, options={"cpp.enable_tiling_heuristics": False})
 
 
 @dataclass(frozen=True)

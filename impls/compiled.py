@@ -14,6 +14,10 @@ import torch
 from torch import Tensor
 from torch.fx.experimental import _config as _shapes_config
 
+PARALLEL = {"cpp.min_chunk_size": 1}
+"""Share each loop among the threads. Inductor decides by the sizes of the first call, which would leave
+large tensors to one thread for good where small ones came first."""
+
 
 class Compiled:
     """A function of tensors, compiled on first use with ``fullgraph`` and dynamic sizes.
@@ -25,7 +29,7 @@ class Compiled:
         function: what is compiled.
         graphs: how many graphs it may need. The number of threads is a condition of each, so this is for
             each number that torch has had.
-        options: settings of the compiler, by name.
+        options: settings of the compiler, by name, besides :data:`PARALLEL`.
     """
 
     def __init__(
@@ -33,7 +37,7 @@ class Compiled:
     ) -> None:
         self.function = function
         self.graphs = graphs
-        self.options = options
+        self.options = PARALLEL | (options or {})
         self._kinds: set[Hashable] = set()
         self._threads: set[int] = set()
 

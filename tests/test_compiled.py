@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from torch._dynamo.eval_frame import _debug_get_cache_entry_list
+from torch._inductor.graph import GraphLowering
 
 from impls.compiled import Compiled, graph_input, number
 from lossproof import CATALOG
@@ -42,6 +43,22 @@ def test_calls_run_compiled(loss: str, variant: str) -> None:
     assert compiled
     for each in compiled.values():
         assert 1 <= _graphs(each) <= each.graphs
+
+
+def test_small_inputs_first_leave_large_ones_their_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop is shared among the threads, though three numbers would not be worth it."""
+
+    def squared(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor * tensor
+
+    codes: list[str] = []
+    monkeypatch.setattr(GraphLowering, "save_output_code", codes.append)
+    monkeypatch.setattr("torch._inductor.config.fx_graph_cache", False)  # which would have the code
+    monkeypatch.setattr("torch._functorch.config.enable_autograd_cache", False)
+    with torch_threads(2):
+        Compiled(squared, graphs=1)(torch.ones(3))
+    (code,) = codes
+    assert "#pragma omp for" in code
 
 
 def test_one_graph_too_many_is_an_error() -> None:
