@@ -643,7 +643,7 @@ def _yolo(
 
 
 def _means_one_by_one(scale: dict[str, Tensor], shares: dict[str, float]) -> Means:
-    """One matched cell at a time."""
+    """One matched cell at a time; the wanted classes are in float64, as in :func:`_means`."""
     boxes, target_boxes, objectness, class_logits = (
         wide(scale[name]) for name in ("boxes", "target_boxes", "objectness", "class_logits")
     )
