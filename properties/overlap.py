@@ -48,6 +48,8 @@ def arguments(case: Case) -> tuple[Argument, ...]:
 
 TINY = 2.0**-100
 """Products of a probability and a weight above it are no subnormals, in float32 too."""
+TINY_SQUARED = 2.0**-50
+"""The same of squares, where they are all that a loss divides by."""
 soft = draw.numbers(0.0, 1.0, [0.0, 1.0, 0.5], smallest=TINY)
 faint = draw.numbers(2.0**-8, 2.0**-5)
 weights = draw.numbers(0.0, 4.0, [0.5, 0.3, 0.7, 1.0, 0.0], smallest=2.0**-20)
@@ -80,6 +82,8 @@ def _masks(draw_: st.DrawFn, /, **own: SearchStrategy[Any]) -> dict[str, object]
     if activation != "none":
         most = _largest_logit(smooth, activation, options)
         probs = np.clip(probs, -most, most)
+    elif smooth == 0 and options.get("squared"):
+        probs, target = (np.where(mask < TINY_SQUARED, 0.0, mask) for mask in (probs, target))
     return {
         "probs": probs,
         "target": target,

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, find, settings
+from hypothesis.errors import NoSuchExample
 
 from lossproof import CATALOG
 from lossproof.tolerance import true_gradient
@@ -47,3 +49,22 @@ def test_slopes_that_cancel_in_one_voxel_are_right(variant: str, hardly: float, 
         error = abs(probs.grad.double().numpy() - truth.value)
         shares.append((error / truth.budget).item())
     assert max(shares) < 8
+
+
+def test_no_case_divides_by_squares_that_underflow() -> None:
+    """Without smoothing, squares are all that dice divides by: those of 1e-20 are no number in float32,
+    and every form fails."""
+
+    def underflows(case: Case) -> bool:
+        if case["activation"] != "none" or not case["squared"] or case["smooth"] > 0:
+            return False
+        masks = np.stack([case["probs"], case["target"]])
+        return bool(((masks > 0) & (masks**2 < 2.0**-126)).any())
+
+    many = settings(
+        max_examples=500, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
+    cases = CATALOG["dice"].cases("float32")
+    with pytest.raises(NoSuchExample):
+        find(cases, underflows, settings=many)
+    assert find(cases, lambda case: case["squared"] and case["smooth"] == 0, settings=many)
