@@ -59,10 +59,10 @@ def test_no_case_divides_by_squares_that_underflow() -> None:
         if case["activation"] != "none" or not case["squared"] or case["smooth"] > 0:
             return False
         masks = np.stack([case["probs"], case["target"]])
-        return bool(((masks > 0) & (masks**2 < 2.0**-126)).any())
+        return bool(((masks > 0) & (masks < 2.0**-50)).any())
 
     many = settings(
-        max_examples=500, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+        max_examples=1000, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
     )
     cases = CATALOG["dice"].cases("float32")
     with pytest.raises(NoSuchExample):
