@@ -48,8 +48,8 @@ def arguments(case: Case) -> tuple[Argument, ...]:
 
 TINY = 2.0**-100
 """Products of a probability and a weight above it are no subnormals, in float32 too."""
-TINY_SQUARED = 2.0**-50
-"""The same of squares, where they are all that a loss divides by."""
+TINY_FACTOR = 2.0**-50
+"""The same of products of two numbers of the masks, where these are all that a loss divides by."""
 soft = draw.numbers(0.0, 1.0, [0.0, 1.0, 0.5], smallest=TINY)
 faint = draw.numbers(2.0**-8, 2.0**-5)
 weights = draw.numbers(0.0, 4.0, [0.5, 0.3, 0.7, 1.0, 0.0], smallest=2.0**-20)
@@ -82,8 +82,9 @@ def _masks(draw_: st.DrawFn, /, **own: SearchStrategy[Any]) -> dict[str, object]
     if activation != "none":
         most = _largest_logit(smooth, activation, options)
         probs = np.clip(probs, -most, most)
-    elif smooth == 0 and options.get("squared"):
-        probs, target = (np.where(mask < TINY_SQUARED, 0.0, mask) for mask in (probs, target))
+    if smooth == 0 and _only_products(options):
+        target = np.where(target < TINY_FACTOR, 0.0, target)
+        probs = np.where(probs < TINY_FACTOR, 0.0, probs) if activation == "none" else probs
     return {
         "probs": probs,
         "target": target,
@@ -105,13 +106,20 @@ def _largest_logit(smooth: float, activation: str, options: Mapping[str, Any]) -
     """Where a probability that float32 rounds to 0 would change the loss, logits stop short of it.
 
     That is: where nothing else is in the denominator, and where a root magnifies what is lost.
-    Squares underflow at half of the logit, and softmax looks at differences.
+    Products underflow earlier, those of two numbers of the masks at half of the logit, and softmax looks
+    at differences.
     """
     root = options.get("gamma", 1) < 1
     if smooth > 0 and not root:
         return np.inf
-    largest = 40.0 if root or options.get("squared") else 80.0
+    largest = 40.0 if root or _only_products(options) else 64.0 if "alpha" in options else 80.0
     return largest / 2 if activation == "softmax" else largest
+
+
+def _only_products(options: Mapping[str, Any]) -> bool:
+    """Whether the denominator, unless it is smoothed, adds up products of two numbers of the masks:
+    squares, or what both masks share where errors have no weight."""
+    return options.get("squared", False) or max(options.get("alpha", 1), options.get("beta", 1)) == 0
 
 
 def dice_cases(dtype: str) -> SearchStrategy[Case]:
