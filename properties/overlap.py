@@ -40,7 +40,8 @@ def arguments(case: Case) -> tuple[Argument, ...]:
     smoothing counts for much, hardly more than the direction of the probabilities does."""
     if case["activation"] != "none":
         return LOGIT_ARGUMENTS
-    only_direction = max(case.values.get("smooth", 1), case.values.get("beta", 1)) <= HARDLY
+    counts = [case.values.get(name, 1) for name in ("smooth", "beta")]
+    only_direction = all(isinstance(number, int | float) and number <= HARDLY for number in counts)
     return SCALE_FREE_ARGUMENTS if only_direction else ARGUMENTS
 
 
