@@ -26,12 +26,12 @@ LOGIT_ARGUMENTS = (
 
 
 SCALE_FREE_ARGUMENTS = (replace(ARGUMENTS[0], scale_free=True), ARGUMENTS[1])
-HARDLY = 2.0**-6
+HARDLY = 2.0**-4
 """Up to here smoothing and what is missed hardly count.
 
 Of one voxel with beta 0 the slope is a difference of two numbers of the size of 1/p, a(1-g) s / (p+s)²:
 any form that adds up its sums first is off by their roundings, up to 160 budgets of 1 where s is 1e-6.
-At this much of either it is off by 5 at most.
+Above this much of either it is off by 4 at most.
 """
 
 

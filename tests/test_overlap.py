@@ -30,7 +30,7 @@ def test_a_root_of_no_error_has_no_gradient(variant: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("hardly", [2.0**-20, 1e-5, 2.0**-6])
+@pytest.mark.parametrize("hardly", [2.0**-20, 1e-5, 2.0**-6, 2.0**-5])
 @pytest.mark.parametrize(
     "variant", sorted({*CATALOG["tversky"].variants} & {*CATALOG["focal_tversky"].variants})
 )
@@ -78,3 +78,11 @@ def test_no_case_divides_by_products_that_underflow(
     with pytest.raises(NoSuchExample):
         find(cases, underflows, settings=many)
     assert find(cases, divided, settings=many)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_no_case_weighs_a_probability_down_to_a_subnormal(activation: str) -> None:
+    """Without smoothing, a small weight times the least probability may be all that is divided by."""
+    most = overlap._largest_logit(0.0, activation, {"alpha": 2.0**-20, "beta": 1.0})
+    probability = np.exp(-2 * most if activation == "softmax" else -most)
+    assert probability * 2.0**-20 >= np.finfo(np.float32).tiny
